@@ -1,0 +1,186 @@
+"""One epoch of anything: batches through a step, callbacks told, results read only when somebody
+looks."""
+
+import contextlib
+import itertools
+import sys
+from collections.abc import Callable, Iterable, Iterator
+
+import torch
+from torch import Tensor
+
+from torchkeras import tree
+from torchkeras._scopes import call_context
+from torchkeras.callbacks._base import plain_logs
+
+__all__ = ["Logs", "OutputCollector", "phase", "run_epoch"]
+
+
+def _reading(name: str):
+    method = getattr(dict, name)
+
+    def read_first(self, *args, **kwargs):
+        self.read()
+        return method(self, *args, **kwargs)
+
+    read_first.__name__ = name
+    return read_first
+
+
+class Logs(dict):
+    """The results of a step, by name: floats that leave the device when the first of them is asked
+    for."""
+
+    __slots__ = ("_results",)
+
+    def __init__(self, results: Callable[[], dict] | dict):
+        super().__init__()
+        self._results = results
+
+    def read(self) -> dict:
+        """Fetches the values, once."""
+        results, self._results = self._results, None
+        if results is not None:
+            dict.update(self, plain_logs(results() if callable(results) else results))
+        return self
+
+    def __reduce__(self):
+        return dict, (dict(self),)
+
+
+for _name in (
+    "__getitem__ __setitem__ __delitem__ __contains__ __iter__ __len__ __repr__ __eq__ __or__ "
+    "__ror__ __ior__ "
+    "keys items values get copy update pop popitem setdefault clear"
+).split():
+    setattr(Logs, _name, _reading(_name))
+
+
+@contextlib.contextmanager
+def phase(model, training: bool) -> Iterator[None]:
+    """Inside, the model trains or does not, for Keras's layers and for torch's modules alike."""
+    before_flag, before_context = model.training, call_context.training
+    if before_flag is not training:
+        model.train(training)
+    call_context.training = training
+    try:
+        yield
+    finally:
+        call_context.training = before_context
+        if before_flag is not training:
+            model.train(before_flag)
+
+
+def run_epoch(
+    step: Callable,
+    batches: Iterable,
+    hooks: tuple,
+    stopped: Callable[[], bool],
+    per_execution: int = 1,
+    first: int = 0,
+):
+    """Runs `step` on each batch and returns what it gave for the last one, or None where there was
+    no batch.
+
+    Args:
+        hooks: `(begin, end)`, functions `(batch number, logs)` of the callbacks, or None where
+            nobody listens.
+        stopped: whether a callback has asked to stop.
+        per_execution: batches between two calls of the hooks.
+        first: number of the batch to begin with; those before it are passed over.
+    """
+    begin, end = hooks
+    results = None
+    logs = None
+    last = per_execution - 1
+    number = -1
+    for number, data in enumerate(
+        itertools.islice(batches, first, None) if first else batches, first
+    ):
+        position = number % per_execution
+        if position == 0:
+            if logs is not None and sys.getrefcount(logs) > 2:
+                # A callback kept them: they have to show this step's values, not those of a later
+                # one.
+                logs.read()
+            if begin is not None:
+                begin(number)
+        results = step(data)
+        if end is not None and position == last:
+            logs = Logs(results)
+            end(number, logs)
+            if stopped():
+                return results
+    if number >= 0 and end is not None and number % per_execution != last:
+        end(number, Logs(results))
+    return results
+
+
+class OutputCollector:
+    """Puts the outputs of `predict`'s batches together on the host, as NumPy arrays.
+
+    Outputs on an accelerator are copied at once, into arrays made for all rows where their number
+    is known, so that nothing is held on the device.
+    """
+
+    def __init__(self, rows: int | None):
+        self.rows = rows
+        self.structure = None
+        self.parts: list[list[Tensor]] | None = None
+        self.room: list[Tensor | None] = []
+        self.filled = 0
+
+    def add(self, outputs) -> None:
+        if type(outputs) is Tensor:
+            flat = (outputs,)
+        else:
+            self.structure = outputs
+            flat = [
+                x if isinstance(x, Tensor) else torch.as_tensor(x) for x in tree.flatten(outputs)
+            ]
+        if self.parts is None:
+            self.parts = [[] for _ in flat]
+            self.room = [self._room(x) for x in flat]
+        for part, room, x in zip(self.parts, self.room, flat):
+            if room is None:
+                part.append(x.detach() if x.requires_grad else x)
+            else:
+                room[self.filled : self.filled + x.shape[0]] = x
+        if self.room[0] is not None:
+            self.filled += flat[0].shape[0]
+
+    def _room(self, x: Tensor) -> Tensor | None:
+        """Where the rows of an output on an accelerator go, if their number is known."""
+        if x.device.type == "cpu" or self.rows is None or x.ndim == 0:
+            return None
+        return torch.empty((self.rows, *x.shape[1:]), dtype=x.dtype, pin_memory=x.is_cuda)
+
+    def result(self):
+        """Arrays in the structure of one batch's outputs.
+
+        Raises:
+            ValueError: there was no batch.
+        """
+        if self.parts is None:
+            raise ValueError(
+                "Unexpected result of `predict_function` (Empty batch_outputs). The data was empty."
+            )
+        arrays = [
+            to_numpy(
+                torch.cat([torch.atleast_1d(x.cpu()) for x in part])
+                if room is None
+                else room[: self.filled]
+            )
+            for part, room in zip(self.parts, self.room)
+        ]
+        return (
+            arrays[0] if self.structure is None else tree.pack_sequence_as(self.structure, arrays)
+        )
+
+
+def to_numpy(x):
+    """A NumPy array on the host; bfloat16 becomes float32."""
+    if not isinstance(x, Tensor):
+        return x
+    x = x.detach().cpu()
+    return (x.float() if x.dtype is torch.bfloat16 else x).numpy()

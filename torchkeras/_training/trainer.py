@@ -1,0 +1,695 @@
+"""`Trainer`: compile, fit, evaluate, predict and the steps they are made of; `Model` inherits
+it."""
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from torchkeras import _symbolic, config, optimizers, tree
+from torchkeras._data import make_source, train_validation_split, unpack_x_y_sample_weight
+from torchkeras._errors import received
+from torchkeras._scopes import call_context
+from torchkeras._training.compile import CompileLoss, CompileMetrics
+from torchkeras._training.loop import Logs, OutputCollector, phase, run_epoch, to_numpy
+from torchkeras._variable import revision
+from torchkeras.callbacks import CallbackList
+from torchkeras.callbacks._base import plain_logs
+from torchkeras.metrics import Mean
+from torchkeras.optimizers import LossScaleOptimizer
+
+__all__ = ["Trainer"]
+
+
+class Trainer:
+    """What makes a layer trainable: the loop and its overridable steps."""
+
+    optimizer = None
+    compiled = False
+    stop_training = False
+    stop_evaluating = False
+    stop_predicting = False
+    train_function = None
+    test_function = None
+    predict_function = None
+    steps_per_execution = 1
+    _run_eagerly = False
+    _jit_compile = False
+    _compile_config = None
+    _compile_loss = None
+    _compile_metrics = None
+    _loss_tracker = None
+    _trained_at = None
+    _trained_when_compiled = ()
+
+    def compile(
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        loss_weights=None,
+        metrics=None,
+        weighted_metrics=None,
+        run_eagerly=False,
+        steps_per_execution=1,
+        jit_compile="auto",
+        auto_scale_loss=True,
+    ):
+        """Says how to train.
+
+        Args:
+            optimizer: an optimizer, its name, or a `torch.optim.Optimizer` over the model's
+                parameters.
+            loss: a loss, its name, a function `(y_true, y_pred)`, a torch loss, or a list or dict
+                of them by output.
+            loss_weights: a factor for each output's loss, list or dict.
+            metrics: list of metrics, their names or functions; by output a list of lists or a dict.
+            weighted_metrics: the same, measured with sample weights.
+            run_eagerly: never use `torch.compile`.
+            steps_per_execution: batches between two calls of the batch hooks.
+            jit_compile: True to run the model through `torch.compile`; "auto" does not.
+            auto_scale_loss: whether training in float16 scales the loss.
+
+        Raises:
+            ValueError: an unknown name, or an argument of the wrong kind.
+        """
+        if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
+            raise ValueError(
+                f"Argument `steps_per_execution` must be a positive integer. "
+                f"{received(steps_per_execution=steps_per_execution)}"
+            )
+        given = {
+            "optimizer": optimizer,
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+            "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution,
+            "jit_compile": jit_compile,
+        }
+        optimizer = _optimizer(optimizer)
+        if (
+            auto_scale_loss
+            and self.dtype_policy.name == "mixed_float16"
+            and isinstance(optimizer, optimizers.Optimizer)
+            and not isinstance(optimizer, LossScaleOptimizer)
+        ):
+            optimizer = LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
+        names = getattr(self, "output_names", None)
+        compile_loss = None
+        if loss is not None:
+            compile_loss = CompileLoss(loss, loss_weights, output_names=names)
+        compile_metrics = None
+        if metrics is not None or weighted_metrics is not None:
+            compile_metrics = CompileMetrics(metrics, weighted_metrics, output_names=names)
+        # Past `__setattr__`: metrics that are attributes are the user's own.
+        self.__dict__.update(
+            _compile_loss=compile_loss,
+            _compile_metrics=compile_metrics,
+            _loss_tracker=Mean(name="loss"),
+            _compile_config=given,
+            _trained_at=None,
+            _trained_when_compiled=self.trainable_weights if self.built else [],
+        )
+        self.optimizer = optimizer
+        self.run_eagerly = run_eagerly
+        self.steps_per_execution = steps_per_execution
+        self.jit_compile = jit_compile
+        self.stop_training = False
+        self.train_function = self.test_function = self.predict_function = None
+        self.compiled = True
+
+    @property
+    def run_eagerly(self):
+        return self._run_eagerly
+
+    @run_eagerly.setter
+    def run_eagerly(self, value):
+        self.__dict__["_run_eagerly"] = bool(value)
+
+    @property
+    def jit_compile(self):
+        """Whether the model runs through `torch.compile`."""
+        return self._jit_compile
+
+    @jit_compile.setter
+    def jit_compile(self, value):
+        if value not in (True, False, None, "auto"):
+            raise ValueError(
+                f"Argument `jit_compile` must be a boolean or 'auto'. {received(jit_compile=value)}"
+            )
+        self.__dict__["_jit_compile"] = value is True and not self.run_eagerly
+        if self._jit_compile:
+            nn.Module.compile(self)
+        else:
+            self.__dict__["_compiled_call_impl"] = None
+
+    @property
+    def metrics(self):
+        """The loss tracker, metrics that are attributes, those of the layers, and those of
+        `compile`."""
+        found = [self._loss_tracker] if self.compiled else []
+        if self._compile_loss is not None:
+            found.extend(self._compile_loss.metrics)
+        found.extend(self._metrics)
+        for layer in self._flatten_layers(include_self=False):
+            found.extend(layer._metrics)
+        if self._compile_metrics is not None:
+            found.append(self._compile_metrics)
+        return list({id(m): m for m in found}.values())
+
+    @property
+    def metrics_names(self):
+        """The names of the values that `evaluate` returns, in their order."""
+        names = []
+        for metric in self.metrics:
+            rows = metric.rows if isinstance(metric, CompileMetrics) else None
+            names.extend([metric.name] if rows is None else [name for _, name, _, _ in rows])
+        return names
+
+    def reset_metrics(self):
+        """Forgets what the metrics have seen."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def get_metrics_result(self):
+        """The current values of the metrics by name, as tensors; a metric whose result is a dict
+        adds its keys."""
+        results = {}
+        for metric in self.metrics:
+            value = metric.result()
+            if isinstance(value, dict):
+                results.update(value)
+            else:
+                results[metric.name] = value
+        return results
+
+    # ---- steps, to be overridden -----------------------------------------------------------------
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """The scalar to minimise: the compiled loss and what layers added.
+
+        Raises:
+            ValueError: there is neither.
+        """
+        loss = None
+        if self._compile_loss is not None:
+            loss = self._compile_loss(y, y_pred, sample_weight)
+        for extra in self._added_losses():
+            if not extra.is_floating_point():
+                extra = extra.to(torch.get_default_dtype())
+            extra = extra.sum() if extra.ndim else extra
+            loss = extra if loss is None else loss + extra
+        if loss is None:
+            raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
+        return loss
+
+    def _added_losses(self) -> list[Tensor]:
+        """`losses`, not asked for where there can be none."""
+        self._trained()
+        return self.losses if call_context.losses_alive or self._is_regularized else []
+
+    def stateless_compute_loss(
+        self,
+        trainable_variables,
+        non_trainable_variables,
+        metrics_variables,
+        x=None,
+        y=None,
+        y_pred=None,
+        sample_weight=None,
+        training=True,
+    ):
+        """`compute_loss` for given values of the variables; returns the loss and the values
+        unchanged otherwise."""
+        from_variables = [
+            *zip(self.trainable_variables, trainable_variables, strict=True),
+            *zip(self.non_trainable_variables, non_trainable_variables, strict=True),
+            *zip(self.metrics_variables, metrics_variables, strict=True),
+        ]
+        with self._stateless_scope(from_variables) as scope:
+            loss = self.compute_loss(x, y, y_pred, sample_weight=sample_weight, training=training)
+        values = [
+            [scope.get_current_value(v) for v in group]
+            for group in (
+                self.trainable_variables,
+                self.non_trainable_variables,
+                self.metrics_variables,
+            )
+        ]
+        return loss, tuple(values)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """Updates the compiled metrics and returns the values of all metrics by name."""
+        if self._compile_metrics is not None:
+            self._compile_metrics.update_state(y, y_pred, sample_weight)
+        return Logs(self.get_metrics_result)
+
+    def train_step(self, data):
+        """One step of training on a batch; returns what to log, by name."""
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        y_pred = self._outputs(x, training=True)
+        loss = self.compute_loss(
+            x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True
+        )
+        self._loss_tracker.update_state(loss.detach(), sample_weight=_rows(x))
+        self._descend(loss)
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def test_step(self, data):
+        """One step of evaluation on a batch; returns what to log, by name."""
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        y_pred = self._outputs(x, training=False)
+        loss = self.compute_loss(
+            x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False
+        )
+        self._loss_tracker.update_state(loss, sample_weight=_rows(x))
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def predict_step(self, data):
+        """The outputs for a batch."""
+        x, _, _ = unpack_x_y_sample_weight(data)
+        return self._outputs(x, training=False)
+
+    def _outputs(self, x, training: bool):
+        # Inside the loops the phase is known to all layers without being passed on.
+        if call_context.training is training or not self._call_signature.takes_training:
+            return self(x)
+        return self(x, training=training)
+
+    def _descend(self, loss: Tensor) -> None:
+        """Gradients of the loss, and the optimizer's step."""
+        weights = self._trained()
+        if not weights:
+            warnings.warn("The model does not have any trainable weights.", stacklevel=2)
+            return
+        optimizer = self.optimizer
+        if isinstance(optimizer, torch.optim.Optimizer):
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return
+        scaled = loss if optimizer is None else optimizer.scale_loss(loss)
+        for weight in weights:
+            weight.grad = None
+        scaled.backward()
+        optimizer.apply([weight.grad for weight in weights], weights)
+        for weight in weights:
+            weight.grad = None
+
+    def _trained(self) -> list:
+        """The weights that training changes, looked up anew when a weight or a `trainable` has
+        changed.
+
+        A model that was frozen as a whole after `compile` trains on what was trainable then: so the
+        two halves of a GAN are compiled.
+        """
+        if self._trained_at != revision.count:
+            trained = self.trainable_weights
+            thawed = [] if trained else self._trained_when_compiled
+            self.__dict__.update(
+                _trained_now=trained or thawed,
+                _thawed=thawed,
+                _trained_when_compiled=self._trained_when_compiled or trained,
+                _is_regularized=any(v.regularizer is not None for v in trained),
+                _trained_at=revision.count,
+            )
+        return self._trained_now
+
+    @contextlib.contextmanager
+    def _training(self) -> Iterator[None]:
+        """The phase of training, with what `compile` found trainable free to be trained."""
+        self._trained()
+        thawed = self._thawed
+        for weight in thawed:
+            weight.requires_grad_(True)
+        try:
+            with phase(self, True):
+                yield
+        finally:
+            for weight in thawed:
+                weight.requires_grad_(False)
+
+    # ---- loops -----------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        validation_steps=None,
+        validation_batch_size=None,
+        validation_freq=1,
+    ):
+        """Trains for a number of epochs and returns a `History`.
+
+        Args:
+            x, y, sample_weight: arrays, tensors, frames, nests of them, or in `x` alone anything
+                that gives batches.
+            batch_size: rows of a batch, 32 where None and the data comes in no batches.
+            epochs: the epoch to stop at.
+            verbose: 0 silent, 1 progress bar, 2 a line per epoch, "auto" 1.
+            validation_split: fraction of the rows, taken from the end, to validate on.
+            validation_data: `(x, y)`, `(x, y, sample_weight)` or batches to validate on.
+            class_weight: dict from class number to weight.
+            initial_epoch: the epoch to start from.
+            validation_freq: epochs between two validations, or the epochs to validate after.
+
+        Raises:
+            ValueError: not compiled, or data that does not fit.
+        """
+        self._assert_compiled("fit")
+        if validation_split and validation_data is None:
+            (x, y, sample_weight), validation_data = train_validation_split(
+                (x, y, sample_weight), validation_split=validation_split
+            )
+        source = make_source(
+            x,
+            y,
+            sample_weight,
+            batch_size=batch_size,
+            steps=_limited(steps_per_epoch),
+            shuffle=shuffle,
+            class_weight=class_weight,
+            device=self._device(),
+        )
+        self._build_from_batch(source)
+        epochs = epochs if config.max_epochs() is None else min(epochs, config.max_epochs())
+        callbacks = self._callbacks(
+            callbacks, add_history=True, verbose=verbose, epochs=epochs, steps=source.num_batches
+        )
+        validate = self._validator(
+            validation_data, validation_batch_size or batch_size, validation_steps
+        )
+        self.stop_training = False
+        step = self.make_train_function()
+        logs = {}
+        # `BackupAndRestore` sets these where it goes on with a run that was cut off.
+        self.__dict__.update(_initial_epoch=initial_epoch, _initial_batch=0)
+        callbacks.on_train_begin()
+        for _ in range(initial_epoch, self._initial_epoch):
+            source.skip_epoch()
+        for epoch in range(self._initial_epoch, epochs):
+            self.reset_metrics()
+            callbacks.on_epoch_begin(epoch)
+            source.on_epoch_begin()
+            with self._training():
+                results = run_epoch(
+                    step,
+                    source.batches(),
+                    _hooks(callbacks, "train"),
+                    lambda: self.stop_training,
+                    self.steps_per_execution,
+                    first=self._initial_batch,
+                )
+            source.on_epoch_end()
+            if results is None:
+                break
+            self.__dict__["_initial_batch"] = 0
+            # Read before validation starts the metrics anew.
+            logs = Logs(plain_logs(self._final(results)))
+            if validate is not None and _is_due(epoch, validation_freq):
+                logs.update({f"val_{name}": value for name, value in validate(callbacks).items()})
+            callbacks.on_epoch_end(epoch, logs)
+            if self.stop_training:
+                break
+        if isinstance(self.optimizer, optimizers.Optimizer) and epochs > 0:
+            self.optimizer.finalize_variable_values(self.trainable_weights)
+        callbacks.on_train_end(logs)
+        return self.history
+
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        verbose="auto",
+        sample_weight=None,
+        steps=None,
+        callbacks=None,
+        return_dict=False,
+        **kwargs,
+    ):
+        """Loss and metrics on data: a list in the order of `metrics_names` (or a scalar), or a
+        dict."""
+        self._assert_compiled("evaluate")
+        source = kwargs.pop("_source", None)
+        if kwargs:
+            raise ValueError(f"Arguments not recognized: {kwargs}")
+        if source is None:
+            source = make_source(
+                x,
+                y,
+                sample_weight,
+                batch_size=batch_size,
+                steps=_limited(steps),
+                device=self._device(),
+            )
+        self._build_from_batch(source)
+        callbacks = self._callbacks(callbacks, verbose=verbose, epochs=1, steps=source.num_batches)
+        step = self.make_test_function()
+        self.stop_evaluating = False
+        callbacks.on_test_begin()
+        self.reset_metrics()
+        source.on_epoch_begin()
+        with self._without_gradients("test_step"), phase(self, False):
+            results = run_epoch(
+                step,
+                source.batches(),
+                _hooks(callbacks, "test"),
+                lambda: self.stop_evaluating,
+                self.steps_per_execution,
+            )
+            logs = plain_logs(self._final(results))
+        source.on_epoch_end()
+        callbacks.on_test_end(Logs(logs))
+        return logs if return_dict else self._in_order(logs)
+
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+        """The outputs for data, batch by batch, as NumPy arrays."""
+        source = make_source(x, batch_size=batch_size, steps=_limited(steps), device=self._device())
+        callbacks = self._callbacks(callbacks, verbose=verbose, epochs=1, steps=source.num_batches)
+        step = self.make_predict_function()
+        collector = OutputCollector(source.size if steps is None else None)
+        begin, end = _hooks(callbacks, "predict")
+
+        def collect(data):
+            outputs = step(data)
+            collector.add(outputs)
+            return outputs
+
+        tell = None if end is None else lambda number, logs: end(number, {"outputs": logs._results})
+        self.stop_predicting = False
+        callbacks.on_predict_begin()
+        source.on_epoch_begin()
+        with self._without_gradients("predict_step"), phase(self, False):
+            run_epoch(
+                collect,
+                source.batches(),
+                (begin, tell),
+                lambda: self.stop_predicting,
+                self.steps_per_execution,
+            )
+        source.on_epoch_end()
+        callbacks.on_predict_end()
+        return collector.result()
+
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+        """One training step on one batch; the loss and metrics of that batch.
+
+        Raises:
+            ValueError: not compiled, or both kinds of weights.
+        """
+        self._assert_compiled("train_on_batch")
+        if class_weight is not None and sample_weight is not None:
+            raise ValueError(
+                "Arguments `sample_weight` and `class_weight` cannot be specified at the same "
+                "time. "
+                f"Received: sample_weight={sample_weight}, class_weight={class_weight}"
+            )
+        data = self._one_batch(x, y, sample_weight, class_weight)
+        step = self.make_train_function()
+        self.reset_metrics()
+        with self._training():
+            logs = plain_logs(step(data))
+        return logs if return_dict else self._in_order(logs)
+
+    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
+        """Loss and metrics of one batch."""
+        self._assert_compiled("test_on_batch")
+        data = self._one_batch(x, y, sample_weight)
+        step = self.make_test_function()
+        self.reset_metrics()
+        with self._without_gradients("test_step"), phase(self, False):
+            logs = plain_logs(step(data))
+        return logs if return_dict else self._in_order(logs)
+
+    def predict_on_batch(self, x):
+        """The outputs for one batch, as NumPy arrays."""
+        data = self._one_batch(x)
+        with self._without_gradients("predict_step"), phase(self, False):
+            return tree.map_structure(to_numpy, self.make_predict_function()(data))
+
+    def make_train_function(self, force=False):
+        """The function that the loop calls with each batch; kept in `train_function`."""
+        if self.train_function is None or force:
+            self.train_function = self.train_step
+        return self.train_function
+
+    def make_test_function(self, force=False):
+        """The function that `evaluate` calls with each batch; kept in `test_function`."""
+        if self.test_function is None or force:
+            self.test_function = self.test_step
+        return self.test_function
+
+    def make_predict_function(self, force=False):
+        """The function that `predict` calls with each batch; kept in `predict_function`."""
+        if self.predict_function is None or force:
+            self.predict_function = self.predict_step
+        return self.predict_function
+
+    # ---- parts of the loops ----------------------------------------------------------------------
+
+    def _assert_compiled(self, method: str) -> None:
+        if not self.compiled:
+            raise ValueError(f"You must call `compile()` before calling `{method}()`.")
+
+    def _callbacks(self, callbacks, verbose, epochs, steps, add_history=False) -> CallbackList:
+        if isinstance(callbacks, CallbackList):
+            return callbacks
+        return CallbackList(
+            callbacks,
+            add_history=add_history,
+            add_progbar=verbose != 0,
+            model=self,
+            verbose=verbose,
+            epochs=epochs,
+            steps=steps,
+        )
+
+    def _without_gradients(self, step: str):
+        """No gradients for our own steps; a step that a user wrote may still switch them on."""
+        is_ours = getattr(type(self), step) is getattr(Trainer, step)
+        return torch.inference_mode() if is_ours and self._is_plain_call() else torch.no_grad()
+
+    def _is_plain_call(self) -> bool:
+        return not self._jit_compile
+
+    def _validator(self, data, batch_size, steps):
+        """A function of the callbacks that evaluates on the validation data, or None without
+        any."""
+        if data is None:
+            return None
+        x, y, sample_weight = (
+            unpack_x_y_sample_weight(data)
+            if isinstance(data, (tuple, list))
+            else (data, None, None)
+        )
+        source = make_source(
+            x, y, sample_weight, batch_size=batch_size, steps=_limited(steps), device=self._device()
+        )
+        return lambda callbacks: self.evaluate(
+            _source=source, callbacks=callbacks, return_dict=True
+        )
+
+    def _final(self, results) -> dict:
+        """What an epoch ends with: the metrics' results where the step logs them, else what the
+        step gave last."""
+        if results is None:
+            raise ValueError("The data gave no batch. Make sure that it is not empty.")
+        own = self.get_metrics_result()
+        return own if set(results) == set(own) else results
+
+    def _in_order(self, logs: dict):
+        """The values of `logs` as `evaluate` returns them: in the order of the metrics; one alone
+        as a scalar."""
+        names = self.metrics_names
+        values = [logs[name] for name in names if name in logs]
+        values += [logs[name] for name in sorted(logs) if name not in names]
+        return values[0] if len(values) == 1 else values
+
+    def _one_batch(self, x, y=None, sample_weight=None, class_weight=None):
+        source = make_source(
+            x,
+            y,
+            sample_weight,
+            batch_size=_rows_of(x),
+            class_weight=class_weight,
+            device=self._device(),
+        )
+        data = next(iter(source.batches()))
+        if not self.built:
+            self._symbolic_build(data)
+        return data
+
+    def _build_from_batch(self, source) -> None:
+        if not self.built:
+            self._symbolic_build(source.peek())
+
+    def _symbolic_build(self, data) -> None:
+        """Builds the model for batches like `data`, by running it on tensors without values."""
+        x, _, _ = unpack_x_y_sample_weight(data)
+        self._build_by_running(tree.map_structure(_symbolic_like, x))
+
+
+def _symbolic_like(x):
+    return _symbolic.KerasTensor(tuple(x.shape), str(x.dtype).removeprefix("torch."))
+
+
+def _hooks(callbacks: CallbackList, name: str) -> tuple:
+    """The two batch hooks of a phase, None where nobody listens."""
+    begin = (
+        getattr(callbacks, f"on_{name}_batch_begin")
+        if callbacks.batch_hooks[f"{name}_begin"]
+        else None
+    )
+    end = (
+        getattr(callbacks, f"on_{name}_batch_end") if callbacks.batch_hooks[f"{name}_end"] else None
+    )
+    return begin, end
+
+
+def _limited(steps: int | None) -> int | None:
+    most = config.max_steps_per_epoch()
+    return steps if most is None else min(steps or most, most)
+
+
+def _is_due(epoch: int, frequency) -> bool:
+    """Whether validation follows this epoch (counted from 0)."""
+    if isinstance(frequency, int):
+        return (epoch + 1) % frequency == 0
+    return epoch + 1 in frequency
+
+
+def _rows(x) -> int:
+    if type(x) is Tensor:
+        return x.shape[0]
+    return next(leaf.shape[0] for leaf in tree.flatten(x) if leaf is not None)
+
+
+def _rows_of(x) -> int:
+    leaf = next((leaf for leaf in tree.flatten(x) if leaf is not None), None)
+    return len(leaf) if hasattr(leaf, "__len__") else len(x)
+
+
+def _optimizer(given):
+    if isinstance(given, torch.optim.Optimizer):
+        return given
+    found = optimizers.get(given)
+    return (
+        found()
+        if isinstance(found, type) and not issubclass(found, torch.optim.Optimizer)
+        else found
+    )

@@ -1,0 +1,26 @@
+"""`Functional`: what `Model(inputs, outputs)` makes."""
+
+from torchkeras.models._graph import run_graph
+from torchkeras.models._model import Model
+
+__all__ = ["Functional"]
+
+
+class Functional(Model):
+    """A model whose calls run a graph of layers and operations.
+
+    Args:
+        inputs: nest of symbolic tensors.
+        outputs: nest of symbolic tensors computed from them.
+    """
+
+    _keras_module = "keras.src.models.functional"
+
+    def __init__(self, inputs, outputs, name=None, **kwargs):
+        super().__init__(inputs, outputs, name=name, **kwargs)
+
+    def call(self, inputs, training=None, mask=None):
+        return run_graph(self, inputs, mask)
+
+
+Model._functional_class = Functional

@@ -1,0 +1,472 @@
+"""`Model`: a layer that can be trained, saved and summarised; made by subclassing or from symbolic
+tensors."""
+
+import functools
+import inspect
+import json
+import re
+
+import torch
+from torch import Tensor
+from torch.nn.modules import module as torch_modules
+
+from torchkeras import _scopes, tree
+from torchkeras._scopes import call_context
+from torchkeras._serialize import deserialize_keras_object, serialize_keras_object
+from torchkeras._symbolic import KerasTensor, infer_spec
+from torchkeras._training.trainer import Trainer
+from torchkeras.layers._base import Layer
+from torchkeras.models._function import Function, source_operation
+from torchkeras.models._graph import adopt_graph, graph_config, graph_from_config, run_graph
+from torchkeras.models._summary import print_summary
+from torchkeras.saving import load_weights, save_model, save_weights
+
+__all__ = ["Model"]
+
+
+class Model(Trainer, Layer):
+    """Layers that are trained together.
+
+    `Model(inputs, outputs)` makes one from symbolic tensors; a subclass makes its layers in
+    `__init__` and uses them in `call`.
+
+    Args:
+        inputs: nest of symbolic tensors, see `Input`.
+        outputs: nest of symbolic tensors computed from them.
+        name: name, made from the class name where None.
+        trainable: whether the weights are trained.
+    """
+
+    # Filled by `_functional` and by `export`, which stand above.
+    _functional_class = None
+    _exporter = None
+
+    def __new__(cls, *args, **kwargs):
+        if cls is Model and _is_functional(args, kwargs):
+            return super().__new__(Model._functional_class, *args, **kwargs)
+        return super().__new__(cls, *args, **kwargs)
+
+    def __init__(self, *args, **kwargs):
+        if _is_functional(args, kwargs):
+            bound = _FUNCTIONAL.bind(*args, **kwargs).arguments
+            rest = bound.pop("kwargs", {})
+            inputs, outputs = bound.pop("inputs"), bound.pop("outputs")
+            Layer.__init__(self, **bound, **rest)
+            adopt_graph(self, inputs, outputs)
+        else:
+            if args:
+                raise TypeError(
+                    f"{type(self).__name__}() takes `inputs` and `outputs` or keyword arguments "
+                    f"only. Received: {args}"
+                )
+            Layer.__init__(self, **kwargs)
+
+    # The graph, where the model has one.
+    _function: Function | None = None
+
+    def _graph(self, what: str) -> Function:
+        if self._function is None:
+            # No AttributeError: `nn.Module.__getattr__` would swallow the message.
+            raise ValueError(
+                f"Model {self.name} was not made from symbolic tensors (or is not built yet) and "
+                f"has no {what}."
+            )
+        return self._function
+
+    @property
+    def inputs(self):
+        """Symbolic inputs, flat."""
+        return self._graph("inputs").inputs
+
+    @property
+    def outputs(self):
+        """Symbolic outputs, flat."""
+        return self._graph("outputs").outputs
+
+    @property
+    def input(self):
+        """Symbolic inputs in their structure."""
+        return _alone(self._graph("input")._inputs_struct)
+
+    @property
+    def output(self):
+        """Symbolic outputs in their structure."""
+        return _alone(self._graph("output")._outputs_struct)
+
+    @property
+    def input_shape(self):
+        return _alone([x.shape for x in self.inputs])
+
+    @property
+    def output_shape(self):
+        return _alone([x.shape for x in self.outputs])
+
+    @property
+    def input_names(self):
+        return [source_operation(x).name for x in self.inputs]
+
+    @property
+    def output_names(self):
+        """Names of the layers that give the outputs; None for a model without a graph."""
+        return None if self._function is None else [source_operation(x).name for x in self.outputs]
+
+    @property
+    def operations(self):
+        return self._graph("operations").operations
+
+    @property
+    def layers(self):
+        """The layers directly below, in the order they were given."""
+        if self._function is not None:
+            return list(self._layers_of_graph)
+        return self._layers
+
+    @layers.setter
+    def layers(self, _):
+        raise ValueError(
+            "`Model.layers` attribute is reserved and should not be used. Please use another name."
+        )
+
+    def get_layer(self, name=None, index=None):
+        """A layer by its name or its place in `layers`.
+
+        Raises:
+            ValueError: there is no such layer, or not exactly one of the two is given.
+        """
+        if index is not None and name is not None:
+            raise ValueError(
+                f"Provide only a layer name or a layer index. Received: index={index}, name={name}."
+            )
+        if index is not None:
+            if len(self.layers) <= index:
+                raise ValueError(
+                    f"Was asked to retrieve layer at index {index} but model only has "
+                    f"{len(self.layers)} layers."
+                )
+            return self.layers[index]
+        if name is None:
+            raise ValueError("Provide either a layer name or layer index at `get_layer`.")
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(
+            f"No such layer: {name}. Existing layers are: {[layer.name for layer in self.layers]}."
+        )
+
+    def forward(self, *args, **kwargs):
+        """A graph runs at once on one tensor that is what its input says; all else goes the layer's
+        way."""
+        if self._graph_rank and len(args) == 1 and not kwargs:
+            x = args[0]
+            if (
+                type(x) is Tensor
+                and x.dtype is self._graph_dtype
+                and x.shape[1:] == self._graph_shape
+                and getattr(x, "_keras_mask", None) is None
+                and not torch.compiler.is_compiling()
+                and _scopes.stateless_scope() is None
+            ):
+                context = call_context
+                if context.depth == 0 and context.losses_alive:
+                    self._clear_losses()
+                context.depth += 1
+                try:
+                    usual = not self._graph_makes_masks and not any_global_hooks()
+                    return self._function.pack(self._function.run(args, usual))
+                finally:
+                    context.depth -= 1
+        return super().forward(*args, **kwargs)
+
+    # Of the input of a graph that has one input of known shape.
+    _graph_rank = 0
+
+    def call(self, *args, **kwargs):
+        if self._function is not None:
+            # The phase is known to the layers from the call that is under way.
+            kwargs.pop("training", None)
+            return run_graph(self, *args, **kwargs)
+        raise NotImplementedError(
+            f"Model {type(self).__name__} does not have a `call()` method implemented."
+        )
+
+    def build(self, input_shape):
+        """Makes the weights, for inputs of that shape: by running `call` on tensors without
+        values."""
+        self._check_super_called()
+        if self._function is not None:
+            return
+        shapes = input_shape
+        symbolic = tree.map_shape_structure(
+            lambda shape: KerasTensor(shape, dtype=self.input_dtype), shapes
+        )
+        if isinstance(shapes, (list, tuple)) and shapes and isinstance(shapes[0], (list, tuple)):
+            names = self._call_signature.names
+            if len(names) > 1 and names[1] not in ("training", "mask") and len(symbolic) > 1:
+                self._build_by_running(*symbolic)
+                return
+        self._build_by_running(symbolic)
+
+    def _build_for(self, args, kwargs):
+        if _is_default(type(self).build):
+            # The layers are built as the call that is under way reaches them.
+            self._after_build({})
+        else:
+            super()._build_for(args, kwargs)
+
+    def _build_by_running(self, *symbolic) -> None:
+        """Builds all layers by a call on meta tensors."""
+        if self.built and self._settled:
+            return
+        with self._open_name_scope():
+            infer_spec(functools.partial(Layer.forward, self), symbolic, {})
+
+    def summary(
+        self,
+        line_length=None,
+        positions=None,
+        print_fn=None,
+        expand_nested=False,
+        show_trainable=False,
+        layer_range=None,
+    ):
+        """Prints a table of the layers, their output shapes and numbers of parameters.
+
+        Args:
+            line_length: width of the table.
+            positions: places of the columns, as fractions of the width.
+            print_fn: a function that takes the lines instead of stdout.
+            expand_nested: whether to show the layers of nested models.
+            show_trainable: whether to show which layers are trained.
+            layer_range: first and last layer name to show.
+        """
+        print_summary(
+            self,
+            line_length=line_length,
+            positions=positions,
+            print_fn=print_fn,
+            expand_nested=expand_nested,
+            show_trainable=show_trainable,
+            layer_range=layer_range,
+        )
+
+    # ---- files -----------------------------------------------------------------------------------
+
+    def save(self, filepath, overwrite=True, zipped=None, **kwargs):
+        """Writes the model, its weights and its optimizer's state to a file; the suffix says the
+        format."""
+        return save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+
+    def save_weights(self, filepath, overwrite=True, max_shard_size=None):
+        """Writes the weights to a `.weights.h5` file."""
+        return save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size)
+
+    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
+        """Reads the weights from a file that `save_weights` or Keras wrote."""
+        return load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
+
+    def export(
+        self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **kwargs
+    ):
+        """Writes the model for serving.
+
+        Raises:
+            ValueError: a format that is not available here.
+        """
+        if Model._exporter is None:
+            raise ValueError(
+                f"Export to format={format!r} is not available. Use `torch.export.export(model, "
+                "...)`."
+            )
+        return Model._exporter(self, filepath, format, verbose, input_signature, **kwargs)
+
+    def quantize(self, mode=None, config=None, filters=None, **kwargs):
+        """Replaces the weights of the layers that have a quantized form."""
+        for layer in self._flatten_layers(include_self=False):
+            if filters is None or _passes(filters, layer):
+                layer.quantize(mode, config=config, **kwargs)
+
+    def get_quantization_layer_structure(self, mode=None):
+        return None
+
+    def to_json(self, **kwargs):
+        """The configuration of the model as JSON text; `kwargs` go to `json.dumps`."""
+        return json.dumps(serialize_keras_object(self), **kwargs)
+
+    def get_compile_config(self):
+        """What `compile` was given, or None."""
+        if not self.compiled:
+            return None
+        return serialize_keras_object(self._compile_config)
+
+    def compile_from_config(self, config):
+        """Compiles the model as a saved one was, and makes the optimizer's variables."""
+        if (
+            type(self).compile is not Trainer.compile
+            and type(self).compile_from_config is Model.compile_from_config
+        ):
+            # An own `compile` has arguments that nobody knows here.
+            config = {
+                key: v
+                for key, v in config.items()
+                if key in inspect.signature(self.compile).parameters
+            }
+        self.compile(**deserialize_keras_object(config))
+        if hasattr(self, "optimizer") and self.built and hasattr(self.optimizer, "build"):
+            self.optimizer.build(self.trainable_variables)
+
+    def get_state_tree(self, value_format="backend_tensor"):
+        """The values of all variables, as nested dicts by path."""
+        return {
+            "trainable_variables": _state_tree(self.trainable_variables, value_format),
+            "non_trainable_variables": _state_tree(self.non_trainable_variables, value_format),
+            "optimizer_variables": _state_tree(
+                getattr(self.optimizer, "variables", []), value_format
+            ),
+            "metrics_variables": _state_tree(self.metrics_variables, value_format),
+        }
+
+    def set_state_tree(self, state_tree):
+        """Sets variables from nested dicts as `get_state_tree` gives them.
+
+        Raises:
+            ValueError: an unknown kind or path.
+        """
+        kinds = {
+            "trainable_variables": self.trainable_variables,
+            "non_trainable_variables": self.non_trainable_variables,
+            "optimizer_variables": getattr(self.optimizer, "variables", []),
+            "metrics_variables": self.metrics_variables,
+        }
+        for kind, branch in state_tree.items():
+            if kind not in kinds:
+                raise ValueError(f"Unknown variable name: {kind}")
+            values = dict(_paths(branch))
+            by_path = {v.path: v for v in kinds[kind]}
+            for path, value in values.items():
+                if path not in by_path:
+                    raise ValueError(
+                        f"There is no variable with the path '{path}' among {kind}: "
+                        f"{sorted(by_path)}"
+                    )
+                by_path[path].assign(value)
+
+    def get_config(self):
+        if self._function is not None and _takes_a_graph(type(self)):
+            return graph_config(self)
+        return Layer.get_config(self)
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """A model from its `get_config`."""
+        if isinstance(config, dict) and {"name", "layers", "input_layers", "output_layers"} <= set(
+            config
+        ):
+            if _takes_a_graph(cls):
+                inputs, outputs = graph_from_config(config, custom_objects)
+                return cls(
+                    inputs, outputs, name=config["name"], trainable=config.get("trainable", True)
+                )
+        try:
+            return cls(**config)
+        except TypeError as error:
+            raise TypeError(
+                "Unable to revive model from config. When overriding the `get_config()` method, "
+                "make sure that the "
+                "returned config contains all items used as arguments in the constructor to "
+                f"{cls}, which is the default behavior. You can override this default behavior by "
+                "defining a "
+                "`from_config(cls, config)` class method to specify how to create an instance of "
+                f"{cls.__name__} from its config.\n\nReceived config={config}\n\nError encountered "
+                "during "
+                f"deserialization: {error}"
+            ) from error
+
+    def _stateless_scope(self, state_mapping):
+        return _scopes.StatelessScope(state_mapping=state_mapping)
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        for key in ("train_function", "test_function", "predict_function", "_compiled_call_impl"):
+            state.pop(key, None)
+        return state
+
+
+def any_global_hooks() -> bool:
+    """Whether somebody wants to see every call of every module."""
+    return bool(
+        torch_modules._global_forward_hooks
+        or torch_modules._global_forward_pre_hooks
+        or torch_modules._global_backward_hooks
+        or torch_modules._global_backward_pre_hooks
+    )
+
+
+def _takes_a_graph(cls) -> bool:
+    """Whether the constructor of a class of models takes the two ends of a graph, and nothing that
+    we know less of."""
+    names = set(inspect.signature(cls.__init__).parameters) - {
+        "self",
+        "args",
+        "kwargs",
+        "name",
+        "trainable",
+    }
+    return names in (set(), {"inputs", "outputs"})
+
+
+def _alone(tensors):
+    """The one tensor of a list of one."""
+    return tensors[0] if isinstance(tensors, (list, tuple)) and len(tensors) == 1 else tensors
+
+
+def _is_default(build) -> bool:
+    return build is Model.build
+
+
+_FUNCTIONAL = inspect.signature(lambda inputs, outputs, name=None, **kwargs: None)
+
+
+def _is_functional(args: tuple, kwargs: dict) -> bool:
+    """Whether a constructor was given the two ends of a graph."""
+    return (
+        len(args) == 2
+        or (len(args) == 1 and "outputs" in kwargs)
+        or ("inputs" in kwargs and "outputs" in kwargs)
+    )
+
+
+def _passes(filters, layer) -> bool:
+    if callable(filters):
+        return filters(layer)
+    patterns = [filters] if isinstance(filters, str) else filters
+    return any(re.search(pattern, layer.name) for pattern in patterns)
+
+
+def _state_tree(variables, value_format: str) -> dict:
+    """Values by path, as nested dicts.
+
+    Raises:
+        ValueError: an unknown format.
+    """
+    if value_format not in ("backend_tensor", "numpy_array"):
+        raise ValueError(
+            "Invalid `value_format` argument. Expected one of {'numpy_array', 'backend_tensor'}. "
+            f"Received: value_format={value_format}"
+        )
+    root = {}
+    for variable in variables:
+        *parents, name = variable.path.split("/")
+        branch = root
+        for part in parents:
+            branch = branch.setdefault(part, {})
+        branch[name] = variable.numpy() if value_format == "numpy_array" else variable.value
+    return root
+
+
+def _paths(branch: dict, prefix: str = ""):
+    for key, value in branch.items():
+        path = f"{prefix}/{key}" if prefix else key
+        if isinstance(value, dict):
+            yield from _paths(value, path)
+        else:
+            yield path, value
