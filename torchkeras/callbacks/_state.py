@@ -147,14 +147,12 @@ class BackupAndRestore(Callback):
 
     def _restore(self, metadata_name):
         metadata = _read_json(self._path(metadata_name))
-        weights = self._path(metadata.get("weights", _SLOTS[0]))
-        if metadata or os.path.exists(weights):
-            optimizer = self.model.optimizer
-            if optimizer is not None and not optimizer.built:
-                optimizer.build(self.model.trainable_variables)
-            self.model.load_weights(weights)
-        if not metadata:
+        if not metadata:  # weights beside it are of a backup that was never completed
             return
+        optimizer = self.model.optimizer
+        if optimizer is not None and not optimizer.built:
+            optimizer.build(self.model.trainable_variables)
+        self.model.load_weights(self._path(metadata.get("weights", _SLOTS[0])))
         self.model._initial_epoch = self._current_epoch = metadata["epoch"]
         if metadata.get("batch") and "random_at_epoch_begin" in metadata:
             self.model._initial_batch = metadata["batch"]
