@@ -1,4 +1,4 @@
-"""ops.nn, ops.linalg and mathematical ops against real Keras: values, dtypes, shapes, errors."""
+"""Ops of neural networks, linalg and mathematics: what only one of them does, and errors."""
 
 import inspect
 
@@ -6,65 +6,17 @@ import keras
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
-from compat_tests.cases.ops_nn import CASES, ERRORS
-from torchkeras import Input, activations, ops, tree
-
-TOLERANCE = {"float16": 3e-3, "float64": 1e-9, "complex128": 1e-9}
-# Their vectors are unique up to sign and order: what they make together is compared.
-PRODUCTS = {
-    "eig": lambda w, v: v @ torch.diag_embed(w) @ torch.linalg.inv(v),
-    "eigh": lambda w, v: v @ torch.diag_embed(w) @ v.mT,
-}
+from compat_tests.cases.ops import real
+from compat_tests.cases.ops_nn import ERRORS, SQUARE, spd
+from compat_tests.test_ops import alike, converted
+from torchkeras import Input, activations, ops
+from torchkeras.ops.nn import _convolution
 
 
 def tensors(values):
-    """NumPy arrays as tensors; all else as it is."""
-    return tree.map_structure(lambda v: torch.tensor(v) if isinstance(v, np.ndarray) else v, values)
-
-
-def result(library, case):
-    found = getattr(library, case.name)(*tensors(case.inputs), **tensors(case.settings))
-    if case.name in PRODUCTS:
-        return [found[0], PRODUCTS[case.name](*found)]
-    return list(found) if isinstance(found, (list, tuple)) else [found]
-
-
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_values(case):
-    ours, theirs = result(ops, case), result(keras.ops, case)
-    assert len(ours) == len(theirs)
-    for one, other in zip(ours, theirs, strict=True):
-        assert one.dtype is other.dtype
-        assert one.shape == other.shape
-        tolerance = TOLERANCE.get(str(one.dtype).removeprefix("torch."), 2e-5)
-        np.testing.assert_allclose(
-            one.resolve_conj().numpy(), other.resolve_conj().numpy(), rtol=tolerance, atol=tolerance
-        )
-
-
-def symbolic(values):
-    def one(v):
-        if not isinstance(v, np.ndarray):
-            return v
-        return Input(batch_shape=v.shape, dtype=str(v.dtype))
-
-    return tree.map_structure(one, values)
-
-
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_symbolic_shapes_and_dtypes(case):
-    eager = result(ops, case)
-    found = getattr(ops, case.name)(*symbolic(case.inputs), **tensors(case.settings))
-    found = list(found) if isinstance(found, (list, tuple)) else [found]
-    if case.name.startswith("segment") and case.settings["num_segments"] is None:
-        assert found[0].shape[1:] == tuple(eager[0].shape[1:])
-        return
-    if case.name in PRODUCTS:
-        assert [x.dtype for x in found] == [ops.dtype(x) for x in eager]
-        return
-    assert [tuple(x.shape) for x in found] == [tuple(x.shape) for x in eager]
-    assert [x.dtype for x in found] == [ops.dtype(x) for x in eager]
+    return converted(values, torch.tensor)
 
 
 @pytest.mark.parametrize(("name", "arguments", "words"), ERRORS, ids=lambda v: str(v)[:20])
@@ -106,3 +58,167 @@ def test_flash_attention_is_refused_where_there_is_none():
     x = torch.zeros(1, 2, 1, 4)
     with pytest.raises(RuntimeError, match="Flash attention is not supported"):
         ops.dot_product_attention(x, x, x, flash_attention=True)
+
+
+@pytest.mark.parametrize(("name", "matrix"), [("eig", SQUARE), ("eigh", spd(2))], ids=str)
+def test_eigenvectors(name, matrix):
+    """They are unique up to sign and order: what they make together is compared."""
+    values, vectors = getattr(ops, name)(matrix)
+    theirs = getattr(keras.ops, name)(matrix)
+    assert (values.dtype, vectors.dtype) == tuple(x.dtype for x in theirs)
+    alike(torch.sort(values.abs()).values, torch.sort(theirs[0].abs()).values, 1e-5)
+    again = vectors @ torch.diag_embed(values) @ torch.linalg.inv(vectors)
+    alike(again.real, torch.tensor(matrix), 1e-5)
+    outputs = getattr(ops, name)(Input(batch_shape=(None, 4, 4)))
+    assert [(x.shape, x.dtype) for x in outputs] == [
+        ((None, 4), ops.dtype(values)),
+        ((None, 4, 4), ops.dtype(vectors)),
+    ]
+
+
+# ------------------------------------------------------------------ convolutions
+def pooled_by_loop(x, window, strides):
+    """Average pooling with padding "same", of what lies inside."""
+    sizes = [-(-n // s) for n, s in zip(x.shape[1:3], strides)]
+    before, _ = _convolution.same_padding(x.shape[1:3], window, strides)
+    y = np.empty((x.shape[0], *sizes, x.shape[3]), "float32")
+    for i, j in np.ndindex(*sizes):
+        top, left = i * strides[0] - before[0], j * strides[1] - before[1]
+        part = x[:, max(top, 0) : top + window[0], max(left, 0) : left + window[1]]
+        y[:, i, j] = part.mean((1, 2))
+    return y
+
+
+@pytest.mark.parametrize("strides", ((1, 1), (2, 2), (3, 1), (1, 2)))
+@pytest.mark.parametrize("window", ((3, 3), (2, 2), (3, 2), (4, 1)))
+@pytest.mark.parametrize("size", ((7, 8), (6, 5)))
+def test_average_pool_leaves_padding_out(size, window, strides):
+    x = real(2, *size, 3)
+    y = ops.average_pool(torch.tensor(x), window, strides, "same")
+    np.testing.assert_allclose(y.numpy(), pooled_by_loop(x, window, strides), rtol=1e-5, atol=1e-6)
+    z = ops.max_pool(torch.tensor(x), window, strides, "same")
+    assert z.shape == y.shape
+
+
+@pytest.mark.parametrize("rate", (1, 2))
+@pytest.mark.parametrize("strides", (1, 2, 3))
+@pytest.mark.parametrize("window", (1, 2, 3, 4, 5))
+def test_conv_transpose_is_the_gradient_of_conv(window, strides, rate):
+    if strides > 1 and rate > 1:
+        return
+    n = 4
+    kernel = torch.tensor(real(window, window, 3, 2))
+    x = torch.tensor(real(2, n, n, 2))
+    big = torch.zeros(2, n * strides, n * strides, 3, requires_grad=True)
+    options = {"strides": strides, "dilation_rate": rate, "padding": "same"}
+    (expected,) = torch.autograd.grad((ops.conv(big, kernel, **options) * x).sum(), big)
+    alike(ops.conv_transpose(x, kernel, **options), expected, 5e-6)
+
+
+def first(x):
+    return np.ascontiguousarray(np.moveaxis(x, -1, 1))
+
+
+@pytest.mark.parametrize("padding", ("valid", "same"))
+@pytest.mark.parametrize("rank", (1, 2, 3))
+def test_data_formats_agree(rank, padding):
+    x = real(2, *(7, 6, 5)[:rank], 4)
+    kernel = torch.tensor(real(*[3] * rank, 4, 6))
+    calls = [
+        lambda o, x, f: o.conv(x, kernel, 2, padding, f),
+        lambda o, x, f: o.conv_transpose(x, kernel.transpose(-1, -2), 2, padding, None, f),
+        lambda o, x, f: o.max_pool(x, 2, 2, padding, f),
+        lambda o, x, f: o.adaptive_average_pool(x, 2, f),
+    ]
+    if rank < 3:
+        calls.append(lambda o, x, f: o.depthwise_conv(x, kernel[..., :2], 2, padding, f))
+    for function in calls:
+        last = function(ops, torch.tensor(x), "channels_last")
+        other = function(ops, torch.tensor(first(x)), "channels_first")
+        alike(other, last.movedim(-1, 1), 5e-6)
+        alike(other, function(keras.ops, torch.tensor(first(x)), "channels_first"), 5e-6)
+
+
+def test_bias_and_groups():
+    x, kernel, bias = (torch.tensor(real(*s)) for s in ((2, 7, 8, 4), (3, 3, 2, 6), (6,)))
+    plain = ops.conv(x, kernel, 2, "same")
+    alike(_convolution.conv_nd(x, kernel, bias, 2, "same", groups=2), plain + bias)
+    turned = torch.tensor(real(3, 3, 6, 4))
+    for window, extra in ((turned, None), (turned, 3), (turned[:1, :1], None)):
+        plain = ops.conv_transpose(x, window, 2, "valid", extra)
+        alike(
+            _convolution.conv_transpose_nd(x, window, bias, 2, "valid", extra), plain + bias, 2e-6
+        )
+    depth = torch.tensor(real(3, 3, 4, 2))
+    more = torch.tensor(real(8))
+    plain = ops.depthwise_conv(x, depth)
+    alike(_convolution.depthwise_conv_nd(x, depth, more), plain + more)
+
+
+def test_causal_padding():
+    x, kernel = torch.tensor(real(2, 9, 3)), torch.tensor(real(3, 3, 4))
+    y = _convolution.conv_nd(x, kernel, None, 1, "causal", dilation_rate=2)
+    alike(y, ops.conv(F.pad(x, (0, 0, 4, 0)), kernel, dilation_rate=2))
+
+
+def laid_out(shape, layout):
+    """A kernel of `shape` whose elements lie in the order of its axes permuted by `layout`."""
+    kernel = torch.randn([shape[axis] for axis in layout])
+    return kernel.permute([layout.index(axis) for axis in range(len(shape))])
+
+
+def test_nothing_is_copied_around_convolutions():
+    x = torch.randn(2, 8, 8, 16)
+    kernel = laid_out((3, 3, 16, 8), _convolution.KERNEL_LAYOUT[2])
+    view = kernel.permute(_convolution.KERNEL_TO_TORCH[2])
+    assert view.is_contiguous(memory_format=torch.channels_last)
+    for y in (
+        _convolution.conv_nd(x, kernel, None, 1, "same"),
+        _convolution.conv_nd(x, kernel, None, 2, "same"),
+        _convolution.max_pool_nd(x, 2),
+        _convolution.max_pool_nd(x, 3, 2, "same"),
+        _convolution.average_pool_nd(x, 3, 2, "same"),
+    ):
+        assert y.is_contiguous()
+    # Nothing but the convolution itself takes memory: its result, and no padded or turned input.
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        _convolution.conv_nd(x, kernel, None, 1, "same")
+        _convolution.max_pool_nd(x, 3, 2, "same")
+    assert not {"aten::copy_", "aten::constant_pad_nd"} & {e.key for e in profile.key_averages()}
+
+
+@pytest.mark.slow
+def test_ops_compile_without_breaks():
+    def net(x, kernel, turned):
+        x = ops.relu(ops.conv(x, kernel, 2, "same"))
+        x = ops.average_pool(ops.max_pool(x, 2, 1, "same"), 3, 2, "same")
+        x = ops.conv_transpose(x, turned, 2, "same")
+        x = ops.image.resize(ops.where(x > 0, x, 0.1), (9, 9))
+        x = ops.concatenate([x, ops.maximum(x, 0.5) - ops.mean(x, axis=-1, keepdims=True)], -1)
+        return ops.softmax(ops.matmul(ops.cast(x, "float32"), ops.ones((6, 2))))
+
+    arguments = [torch.tensor(real(*s)) for s in ((2, 16, 16, 3), (3, 3, 3, 4), (3, 3, 3, 4))]
+    compiled = torch.compile(net, fullgraph=True, backend="aot_eager")
+    alike(compiled(*arguments), net(*arguments), 1e-5)
+
+
+def convolution_errors(o):
+    x, kernel = torch.ones(2, 5, 5, 3), torch.ones(2, 2, 3, 4)
+    yield lambda: o.conv(x, torch.ones(2, 2, 2, 4))
+    yield lambda: o.conv(x, kernel, strides=(1, 2, 3))
+    yield lambda: o.conv(torch.ones(3, 3), kernel)
+    yield lambda: o.depthwise_conv(x, torch.ones(2, 2, 2, 1))
+    yield lambda: o.separable_conv(x, torch.ones(2, 2, 2, 1), torch.ones(1, 1, 2, 4))
+    yield lambda: o.conv_transpose(x, kernel)
+    yield lambda: o.conv(x, kernel, data_format="x")
+    yield lambda: o.max_pool(x, (2, 2, 2))
+    yield lambda: o.max_pool(x, 0)
+    yield lambda: o.adaptive_max_pool(x, (2, 2, 2))
+
+
+def test_convolution_errors():
+    for ours, theirs in zip(convolution_errors(ops), convolution_errors(keras.ops), strict=True):
+        with pytest.raises(ValueError):
+            theirs()
+        with pytest.raises(ValueError):
+            ours()

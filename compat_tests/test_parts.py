@@ -238,14 +238,15 @@ def test_activation_compiles_whole(name):
 
 
 @pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh", "softmax", "gelu", "silu"])
-def test_hot_activation_is_two_frames(name):
+def test_hot_activation_is_few_frames(name):
     function, x, calls = getattr(activations, name), torch.randn(3, 4), []
     sys.setprofile(lambda frame, event, arg: calls.append(frame) if event == "call" else None)
     try:
         function(x)
     finally:
         sys.setprofile(None)
-    assert len(calls) <= 2
+    # One more where an argument had another name in Keras 2: `relu(x, alpha=0.1)`.
+    assert len(calls) <= 2 + hasattr(function, "accepts")
 
 
 def test_crossentropies_find_the_logits():
@@ -410,6 +411,13 @@ def test_draw_compiles_whole(name, args, kwargs):
     )
     y, eager = compiled(), function(*args, seed=3, **kwargs)
     assert (y.shape, y.dtype) == (eager.shape, eager.dtype)
+
+
+def test_shuffle_along_an_axis_from_the_end():
+    """Keras on torch fails or takes another axis: https://github.com/keras-team/keras/issues/23119"""
+    x = torch.arange(24).reshape(4, 3, 2)
+    for axis in (-1, -2, -3):
+        same(random.shuffle(x, axis, seed=3), random.shuffle(x, axis + 3, seed=3))
 
 
 def test_draws_of_symbolic_tensors():

@@ -12,6 +12,7 @@ from torch import nn
 import torchkeras
 from compat_tests.test_models import oracle, ours, values
 from compat_tests.test_training import same
+from torchkeras._symbolic import on_meta
 
 k = torchkeras
 RNG = np.random.default_rng(5)
@@ -189,3 +190,41 @@ def test_wrong_shapes(shape):
     with pytest.raises(ValueError) as mine:
         torchkeras.KerasTensor(shape)
     assert str(mine.value)[:30] == str(theirs.value)[:30]
+
+
+def test_calls_on_meta_are_remembered_by_shape_dtype_and_settings():
+    x = torch.empty(4, 3, device="meta")
+    with on_meta():
+        for _ in range(2):
+            assert torch.relu(x).shape == (4, 3)
+            assert torch.relu(x) is not torch.relu(x)
+            assert torch.relu(x.half()).dtype is torch.float16
+            assert torch.sum(x, 0).shape == (3,)
+            assert torch.sum(x, 1).shape == (4,)
+            assert torch.add(x.int(), 1).dtype is torch.int32
+            assert torch.add(x.int(), 1.0).dtype is torch.float32
+            assert torch.add(x.int(), True).dtype is torch.int32
+            assert torch.permute(x, (1, 0)).stride() == (1, 3)
+            # Nothing new is made here: the argument itself must come back.
+            assert x.to(torch.float32) is x
+            assert x.add_(1) is x
+            with torch.enable_grad():
+                leaf = torch.empty(2, device="meta", requires_grad=True)
+                assert torch.relu(leaf).grad_fn is not None
+            mapped = torch.vmap(lambda row: torch.relu(row).clone().add_(row))(x)
+            assert mapped.shape == (4, 3)
+
+
+def test_a_layer_may_take_gradients_in_its_call():
+    class Slope(k.layers.Layer):
+        def call(self, x):
+            with torch.enable_grad():
+                leaf = x.detach().requires_grad_()
+                return torch.autograd.grad(torch.tanh(leaf).sum(), leaf)[0]
+
+    for _ in range(2):
+        inputs = k.Input((3,))
+        model = k.Model(inputs, Slope()(inputs))
+        assert model.output_shape == (None, 3)
+    rows = X[:, 0]
+    torch.testing.assert_close(model(rows), 1 - torch.tanh(rows) ** 2)

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch.overrides import get_overridable_functions, resolve_name
 
-from torchkeras import _naming, _symbolic
+from torchkeras import _naming, _symbolic, config, tree
 from torchkeras._scopes import call_context
 from torchkeras._serialize import Configurable
-from torchkeras._symbolic import KerasTensor, Node, any_symbolic, infer_spec
+from torchkeras._symbolic import PLAIN, KerasTensor, Node, any_symbolic, infer_spec
 
-__all__ = ["Operation", "TorchFunction", "op"]
+__all__ = ["Computation", "Operation", "TorchFunction", "computed_on_symbols", "op"]
 
 # Class name of an op's node ("Add", "GetItem") -> the op; how a saved graph finds its functions.
 operations: dict[str, Callable] = {}
@@ -46,7 +46,13 @@ class Operation(Configurable):
         raise NotImplementedError(f"{type(self).__name__} has no `call` method.")
 
     def symbolic_call(self, *args, **kwargs):
-        """Records a node and returns its symbolic outputs."""
+        """Records a node and returns its symbolic outputs.
+
+        Where symbolic tensors stand for values, computes with those instead.
+        """
+        if _symbolic.live.lookup is not None:
+            args, kwargs = tree.map_structure(_live_value, (args, kwargs))
+            return self(*args, **kwargs)
         outputs = self.compute_output_spec(*args, **kwargs)
         Node(self, args, kwargs, outputs)
         return outputs
@@ -93,6 +99,10 @@ class Operation(Configurable):
         return self._inbound_nodes[0]
 
 
+def _live_value(x):
+    return _symbolic.live.lookup(x) if isinstance(x, KerasTensor) else x
+
+
 def _squeezed(tensors: list[KerasTensor]):
     return tensors[0] if len(tensors) == 1 else tensors
 
@@ -108,29 +118,52 @@ def _checked_name(name: str | None, operation: Operation) -> str:
     return name
 
 
+class Computation(Operation):
+    """A Python function of tensors as an operation of a graph."""
+
+    def __init__(self, function, name=None):
+        super().__init__(name)
+        self.function = function
+
+    def call(self, *args, **kwargs):
+        return self.function(*args, **kwargs)
+
+
+def computed_on_symbols(function: Callable) -> Callable:
+    """Decorator: with symbolic tensors among its arguments a function becomes a node of the graph,
+    else it just runs."""
+
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        if any_symbolic(args, kwargs):
+            return Computation(function)(*args, **kwargs)
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
 class FunctionOperation(Operation):
-    """Base of the classes that `@op` makes: a function with its arguments that are no tensors
-    already given."""
+    """Base of the classes that `@op` makes: a function with its arguments that are no inputs of the
+    node already given."""
 
     function: Callable
-    tensor_names: tuple[str, ...] = ()
+    # The parameters whose arguments come with each call, and those before `*operands`.
+    input_names: tuple[str, ...] = ()
+    leading_names: tuple[str, ...] = ()
     variadic: str | None = None
 
     def __init__(self, name=None, **static):
         super().__init__(name)
         self.static = static
 
-    def call(self, *tensors):
-        count = len(self.tensor_names)
-        named = dict(zip(self.tensor_names, tensors, strict=False))
+    def call(self, *inputs, **kwargs):
+        count = len(self.input_names)
+        named = dict(zip(self.input_names, inputs, strict=False)) | kwargs
         if self.variadic is None:
             return type(self).function(**named, **self.static)
-        # Positional parameters come before `*operands`, so all go by position.
-        leading = [named[p] if p in named else self.static[p] for p in self.leading_names]
-        rest = {key: v for key, v in self.static.items() if key not in self.leading_names}
-        return type(self).function(*leading, *tensors[count:], **rest)
-
-    leading_names: tuple[str, ...] = ()
+        given = self.static | named
+        leading = [given.pop(p) for p in self.leading_names]
+        return type(self).function(*leading, *inputs[count:], **given)
 
     def get_config(self):
         return {"name": self.name, **self.static}
@@ -144,47 +177,50 @@ class FunctionOperation(Operation):
 
 def _blank_operation(module: str, function: str, class_name: str) -> FunctionOperation:
     """An operation of an op's class, without attributes."""
-    # A function may say Keras's path of its module, which has a part more than ours.
-    for place in (module, module.rpartition(".")[0]):
-        found = getattr(sys.modules.get(place), function, None)
-        if hasattr(found, "operation_class"):
-            break
-    else:
+    found = getattr(sys.modules.get(module), function, None)
+    if not hasattr(found, "operation_class"):
         found = operations[class_name]
     kind = found.operation_class()
     return kind.__new__(kind)
 
 
-def op(function: Callable | None = None, *, name: str | None = None):
+def op(
+    function: Callable | None = None,
+    *,
+    name: str | None = None,
+    place: str | None = None,
+    inputs: tuple[str, ...] = (),
+):
     """Decorator: with symbolic tensors among its arguments a function records a node, else it just
     runs.
 
     Parameters annotated `Tensor` (or with a nest of them) are inputs of the node, the others its
-    configuration. `name` is the class name in saved graphs; it is made from the function's name
-    where None.
+    configuration.
+
+    Args:
+        name: class name in saved graphs, made from the function's name where None.
+        place: module of Keras where saved graphs look for the class, such as "ops.nn"; that of the
+            function where None.
+        inputs: parameters that saved graphs hold as inputs though they are no tensors.
     """
     if function is None:
-        return functools.partial(op, name=name)
+        return functools.partial(op, name=name, place=place, inputs=inputs)
     class_name = name or "".join(word.capitalize() for word in function.__name__.split("_"))
+
+    @functools.cache
+    def operation_class():
+        return _operation_class(function, class_name, place, inputs)
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
         for a in args:
-            kind = type(a)
-            if kind is KerasTensor or ((kind is list or kind is tuple) and any_symbolic(*a)):
-                return symbolic(args, kwargs)
-        if kwargs and any_symbolic(kwargs):
-            return symbolic(args, kwargs)
+            if type(a) not in PLAIN and any_symbolic(a):
+                return _record(operation_class(), args, kwargs)
+        if kwargs:
+            for a in kwargs.values():
+                if type(a) not in PLAIN and any_symbolic(a):
+                    return _record(operation_class(), args, kwargs)
         return function(*args, **kwargs)
-
-    def symbolic(args, kwargs):
-        kind = operation_class()
-        tensors, static = _split(kind, args, kwargs)
-        return kind(name=static.pop("name", None), **static).symbolic_call(*tensors)
-
-    @functools.cache
-    def operation_class():
-        return _operation_class(function, class_name)
 
     wrapper.operation_class = operation_class
     operations[class_name] = wrapper
@@ -193,46 +229,59 @@ def op(function: Callable | None = None, *, name: str | None = None):
     return wrapper
 
 
-def _operation_class(function: Callable, class_name: str) -> type[FunctionOperation]:
-    parameters = inspect.signature(function).parameters.values()
-    tensor_names, leading, variadic = [], [], None
-    for p in parameters:
+def _operation_class(
+    function: Callable, class_name: str, place: str | None, inputs: tuple[str, ...]
+) -> type[FunctionOperation]:
+    input_names, leading, variadic = [], [], None
+    for p in inspect.signature(function).parameters.values():
         if p.kind is p.VAR_POSITIONAL:
             variadic = p.name
-        elif "Tensor" in str(p.annotation):
-            tensor_names.append(p.name)
+        elif "Tensor" in str(p.annotation) or p.name in inputs:
+            input_names.append(p.name)
         if variadic is None and p.kind is p.POSITIONAL_OR_KEYWORD:
             leading.append(p.name)
-    room = function.__module__.split(".")
+    if place is None:
+        place = ".".join(room.strip("_") for room in function.__module__.split(".")[1:3])
     return type(
         class_name,
         (FunctionOperation,),
         {
             "function": staticmethod(function),
-            "tensor_names": tuple(tensor_names),
+            "input_names": tuple(input_names),
             "leading_names": tuple(leading),
             "variadic": variadic,
-            "_keras_module": ".".join(["keras", "src", *room[1:3]]),
+            "_keras_module": f"keras.src.{place}",
             "__doc__": function.__doc__,
             "__module__": function.__module__,
         },
     )
 
 
+def _record(kind: type[FunctionOperation], args: tuple, kwargs: dict[str, Any]):
+    """The symbolic outputs of a call with symbolic tensors, which becomes a node."""
+    inputs, named, static = _split(kind, args, kwargs)
+    return kind(**static).symbolic_call(*inputs, **named)
+
+
 def _split(kind: type[FunctionOperation], args: tuple, kwargs: dict[str, Any]):
-    """The arguments of a call as (tensors in order, the others by name)."""
-    bound = inspect.signature(kind.function).bind(*args, **kwargs)
+    """The arguments of a call as (inputs in order, inputs by name, the others by name)."""
+    signature = inspect.signature(kind.function)
+    bound = signature.bind(*args, **kwargs)
     bound.apply_defaults()
     given = dict(bound.arguments)
-    tensors = [given.pop(p) for p in kind.tensor_names]
+    inputs = [given.pop(p) for p in kind.input_names]
     if kind.variadic is not None:
-        tensors.extend(given.pop(kind.variadic))
+        inputs.extend(given.pop(kind.variadic))
+    named = {}
+    for p in signature.parameters.values():
+        if p.kind is p.VAR_KEYWORD:
+            named = given.pop(p.name)
     for key in [key for key, v in given.items() if any_symbolic(v)]:
-        raise TypeError(
-            f"Argument `{key}` of `{kind.function.__name__}` cannot be symbolic. Received: "
-            f"{key}={given[key]}"
-        )
-    return tensors, given
+        named[key] = given.pop(key)
+    if "data_format" in given:
+        # What holds now: a saved graph does not depend on the setting where it is loaded.
+        given["data_format"] = given["data_format"] or config.image_data_format()
+    return inputs, named, given
 
 
 class TorchFunction(Operation):

@@ -28,6 +28,34 @@ class CallContext(threading.local):
 call_context = CallContext()
 
 
+class _Recordings(threading.local):
+    depth: int = 0
+
+
+_recordings = _Recordings()
+
+
+class recording:  # noqa: N801
+    """Inside, operations are recorded for gradients, also where torch's grad mode was off."""
+
+    __slots__ = ("_before",)
+
+    def __enter__(self):
+        self._before = torch.is_grad_enabled()
+        torch.set_grad_enabled(True)
+        _recordings.depth += 1
+        return self
+
+    def __exit__(self, *error):
+        _recordings.depth -= 1
+        torch.set_grad_enabled(self._before)
+
+
+def is_recording() -> bool:
+    """Whether a `recording` is under way, in training or in a gradient tape."""
+    return _recordings.depth > 0
+
+
 class _Stacks(threading.local):
     def __init__(self):
         self.stateless = []

@@ -73,6 +73,19 @@ _FUNCTION_ROOMS = (
 _ROOMS = frozenset({*_CLASS_ROOMS, *_FUNCTION_ROOMS, "ops"})
 _NOT_FOR_FILES = frozenset({"get", "serialize", "deserialize"})
 
+# Code of lambdas that this process wrote itself -> the lambda: to read them again runs no code from
+# a file.
+_own_lambdas: dict[str, types.FunctionType] = {}
+_settings = {"trusts_own_lambdas": False}
+
+
+def trusts_own_lambdas(value: bool | None = None) -> bool:
+    """Whether lambdas that this process wrote are read again, also in safe mode; sets it, too."""
+    if value is not None:
+        _settings["trusts_own_lambdas"] = value
+    return _settings["trusts_own_lambdas"]
+
+
 # Stands for an argument of a user's class that is neither number, string nor a nest of them.
 _NOT_PLAIN = object()
 
@@ -459,6 +472,7 @@ def _lambda_code(function: types.FunctionType) -> tuple:
         stacklevel=4,
     )
     code = base64.encodebytes(marshal.dumps(function.__code__)).decode("ascii")
+    _own_lambdas[code] = function
     closure = function.__closure__
     cells = tuple(cell.cell_contents for cell in closure) if closure else None
     return code, function.__defaults__, cells
@@ -742,6 +756,9 @@ def _not_located(kind: str, name: Any, config: dict[str, Any]) -> TypeError:
 
 
 def _load_lambda(config: dict[str, Any]) -> types.FunctionType:
+    own = _own_lambdas.get(config["value"][0]) if trusts_own_lambdas() else None
+    if own is not None and own.__closure__ is None:
+        return own
     if in_safe_mode() is not False:
         raise ValueError(
             "Requested the deserialization of a Python lambda. It would run code stored in the "

@@ -26,9 +26,9 @@ FILLS = (720, 1440)
 
 # What the operators of a symbolic tensor call: the ops of these names, which `op` puts here.
 operators: dict[str, Callable | None] = dict.fromkeys(
-    """abs add floor_divide get_item greater greater_equal less less_equal logical_and logical_not
-    logical_or logical_xor matmul mod multiply negative not_equal power reshape round squeeze
-    subtract true_divide""".split()
+    """absolute add floor_divide get_item greater greater_equal less less_equal logical_and
+    logical_not logical_or logical_xor matmul mod multiply negative not_equal power reshape round
+    squeeze subtract true_divide""".split()
 )
 # Makes the operation that stands for a raw torch function; filled by `_op`.
 torch_function_operation: list[Callable] = []
@@ -138,7 +138,7 @@ class KerasTensor:
     def __round__(self, ndigits=None):
         return operators["round"](self, ndigits or 0)
 
-    __abs__ = _unary("abs")
+    __abs__ = _unary("absolute")
     __neg__ = _unary("negative")
     __invert__ = _unary("logical_not")
     __add__ = _binary("add")
@@ -257,22 +257,32 @@ def is_keras_tensor(x) -> bool:
     return isinstance(x, KerasTensor)
 
 
+# Types whose values are not symbolic and hold nothing: most arguments end the search here.
+PLAIN = frozenset((torch.Tensor, torch.dtype, int, float, bool, str, type(None)))
+
+
 def any_symbolic(*structures) -> bool:
     """Whether a `KerasTensor` is anywhere in nested tuples, lists and dicts."""
     for x in structures:
-        kind = type(x)
-        if kind is KerasTensor:
+        if type(x) in PLAIN:
+            continue
+        if isinstance(x, KerasTensor):
             return True
-        if kind is tuple or kind is list:
+        if isinstance(x, (tuple, list)):
             if any_symbolic(*x):
                 return True
-        elif isinstance(x, dict):
-            if any_symbolic(*x.values()):
-                return True
-        elif kind is not torch.Tensor and isinstance(x, (KerasTensor, tuple, list)):
-            if isinstance(x, KerasTensor) or any_symbolic(*x):
-                return True
+        elif isinstance(x, dict) and any_symbolic(*x.values()):
+            return True
     return False
+
+
+class _Live(threading.local):
+    """Where symbolic tensors stand for values: `lookup` gives the value of one, None elsewhere."""
+
+    lookup: Callable | None = None
+
+
+live = _Live()
 
 
 class KerasHistory:
@@ -367,7 +377,7 @@ class _OnMeta(TorchFunctionMode):
             kwargs = {key: _to_meta(a) for key, a in kwargs.items()}
             if kwargs.get("device") is not None:
                 kwargs["device"] = torch.device("meta")
-        return func(*args, **kwargs)
+        return _remembered(func, args, kwargs)
 
 
 def _to_meta(x):
@@ -379,6 +389,57 @@ def _to_meta(x):
     if type(x) in (list, tuple):
         return type(x)([_to_meta(item) for item in x])
     return x
+
+
+# What calls of torch functions on meta gave: (shape, strides, dtype) by function and arguments.
+_known_results: dict[tuple, tuple] = {}
+KNOWN_RESULTS_LIMIT = 4096
+
+
+def _remembered(func: Callable, args: tuple, kwargs: dict[str, Any]):
+    """`func(*args, **kwargs)` on meta, where many functions take half a millisecond: one that makes
+    a new tensor is run once for each combination of shapes and dtypes."""
+    key = _key_of_call(func, args, kwargs)
+    known = None if key is None else _known_results.get(key)
+    if known is not None:
+        shape, strides, dtype = known
+        return torch.empty_strided(shape, strides, dtype=dtype, device="meta")
+    result = func(*args, **kwargs)
+    if key is not None and type(result) is torch.Tensor and not any(a is result for a in args):
+        if len(_known_results) >= KNOWN_RESULTS_LIMIT:
+            _known_results.clear()
+        _known_results[key] = tuple(result.shape), result.stride(), result.dtype
+    return result
+
+
+def _key_of_call(func: Callable, args: tuple, kwargs: dict[str, Any]) -> tuple | None:
+    """What the metadata of the result depends on; None for calls that must run each time."""
+    name = getattr(func, "__name__", "_")
+    # Functions in place and attributes; gradients, which need their graph; arguments of `vmap`.
+    if name.endswith("_") or "out" in kwargs or torch.is_grad_enabled():
+        return None
+    try:
+        key = (func, _key_of(args), _key_of(tuple(kwargs.items())), torch.get_default_dtype())
+        hash(key)
+    except TypeError:
+        return None
+    return key
+
+
+def _key_of(x):
+    """A hashable value that tells arguments apart.
+
+    Raises:
+        TypeError: a tensor that is more than its shape, strides and dtype.
+    """
+    kind = type(x)
+    if kind is tuple or kind is list:
+        return kind, *map(_key_of, x)
+    if isinstance(x, torch.Tensor):
+        if kind is not torch.Tensor or torch._C._functorch.is_functorch_wrapped_tensor(x):
+            raise TypeError
+        return tuple(x.shape), x.stride(), x.dtype
+    return kind, x
 
 
 class _MetaState(threading.local):

@@ -163,7 +163,12 @@ class Variable(nn.Parameter):
             scope.add_update((self, value))
             return value
         with torch.no_grad():
-            self.copy_(value)
+            rows = self.movedim(-1, 0) if self.dim() > 1 and self.stride(-1) != 1 else None
+            if rows is not None and rows.is_contiguous():
+                # A transposition: torch does it in blocks only as one of matrices.
+                rows.view(len(rows), -1).copy_(value.reshape(-1, len(rows)).T)
+            else:
+                self.copy_(value)
         return self
 
     def assign_add(self, value) -> Tensor:
@@ -196,6 +201,12 @@ class Variable(nn.Parameter):
 
     def __round__(self, ndigits=None):
         return torch.round(self.value, decimals=ndigits or 0)
+
+    # `v += x` gives a tensor, as `v + x` does: variables change by `assign` only.
+    __iadd__ = Tensor.__add__
+    __isub__ = Tensor.__sub__
+    __imul__ = Tensor.__mul__
+    __itruediv__ = Tensor.__truediv__
 
     def __repr__(self):
         return (

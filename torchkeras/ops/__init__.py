@@ -1,5 +1,6 @@
 """Keras's functions of tensors; each runs at once, or becomes a node where a tensor is symbolic."""
 
+from torchkeras.ops import image
 from torchkeras.ops._core import *
 from torchkeras.ops._math import *
 from torchkeras.ops.linalg import *

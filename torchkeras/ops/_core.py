@@ -3,6 +3,7 @@ its arguments."""
 
 import builtins
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -101,7 +102,8 @@ def _array_as_tensor(array: np.ndarray, dtype: torch.dtype | None, device: torch
     elif name == "uint32":
         array = array.astype(np.int64)
     elif array.dtype.kind not in "biufc":
-        raise TypeError(
+        kind = ValueError if array.dtype.kind in "SU" else TypeError
+        raise kind(
             f"Only numbers can be converted to a tensor. Received: an array of dtype {array.dtype}"
         )
     if not array.flags.writeable or any(stride < 0 for stride in array.strides):
@@ -111,12 +113,23 @@ def _array_as_tensor(array: np.ndarray, dtype: torch.dtype | None, device: torch
 
 def as_tensors(*values) -> list[Tensor]:
     """Each as a tensor, on the device of the first that is one."""
+    for x in values:
+        if not isinstance(x, Tensor):
+            break
+    else:
+        return list(values)
     device = next((x.device for x in values if isinstance(x, Tensor)), None)
     return [x if isinstance(x, Tensor) else as_tensor(x, device=device) for x in values]
 
 
 def promoted(*values) -> list[Tensor]:
     """Each as a tensor, all of the dtype they promote to; Python numbers are weak."""
+    dtype = getattr(values[0], "dtype", None)
+    for x in values:
+        if not isinstance(x, Tensor) or x.dtype is not dtype:
+            break
+    else:
+        return list(values)
     strong = [x if isinstance(x, Tensor) else as_tensor(x) for x in values if not _is_number(x)]
     if not strong:
         tensors = as_tensors(*values)
@@ -161,7 +174,10 @@ def operands(x1, x2) -> tuple[Tensor, Any]:
         return x1, x2
     if not _is_number(x2):
         return x1, as_tensor(x2, device=x1.device)
-    if x1.dtype.is_floating_point or (type(x2) is int and x1.dtype is not torch.bool):
+    kind = type(x2)
+    if (x1.dtype.is_floating_point and kind is not bool) or (
+        kind is int and x1.dtype is not torch.bool
+    ):
         return x1, x2
     return x1, torch.as_tensor(x2, dtype=_scalar_dtype(x2, x1.dtype))
 
@@ -193,7 +209,7 @@ def axes_of(axis, ndim: int) -> tuple[int, ...]:
     """`axis` (None: all) as non-negative ints.
 
     Raises:
-        ValueError: an axis is out of bounds.
+        numpy.exceptions.AxisError: an axis is out of bounds; a ValueError and an IndexError.
     """
     if axis is None:
         return tuple(range(ndim))
@@ -203,7 +219,7 @@ def axes_of(axis, ndim: int) -> tuple[int, ...]:
 
 def canonical_axis(axis: int, ndim: int) -> int:
     if not -ndim <= axis < ndim:
-        raise ValueError(f"axis {axis} is out of bounds for an array with dimension {ndim}.")
+        raise np.exceptions.AxisError(axis, ndim)
     return axis % ndim
 
 
@@ -259,31 +275,29 @@ def saturate_cast(x: Tensor, dtype) -> Tensor:
     """`x` with another dtype, values outside of its range set to the nearest inside."""
     x = as_tensor(x)
     dtype = _dtypes.torch_dtype(dtype)
-    low, high = _bounds(dtype)
-    own_low, own_high = _bounds(x.dtype)
-    if low <= own_low and own_high <= high:
-        return x.to(dtype)
-    if x.dtype.is_floating_point:
-        # A bound that the dtype of `x` cannot hold moves inwards.
-        low, high = (torch.tensor(bound, dtype=torch.float64).to(x.dtype) for bound in (low, high))
-        zero = torch.zeros((), dtype=x.dtype)
-        if low.double() < _bounds(dtype)[0]:
-            low = torch.nextafter(low, zero)
-        if high.double() > _bounds(dtype)[1]:
-            high = torch.nextafter(high, zero)
-        low, high = low.item(), high.item()
-        low, high = builtins.max(low, own_low), builtins.min(high, own_high)
-        return torch.clamp(x, low, high).to(dtype)
     if x.dtype is torch.bool:
         return x.to(dtype)
-    return torch.clamp(x, builtins.max(low, own_low), builtins.min(high, own_high)).to(dtype)
+    low, high = _bounds(dtype)
+    own_low, own_high = _bounds(x.dtype)
+    low, high = builtins.max(low, own_low), builtins.min(high, own_high)
+    if x.dtype.is_floating_point:
+        # A bound that the dtype of `x` cannot hold moves inwards.
+        low, high = -float(_held(-low, x.dtype)), float(_held(high, x.dtype))
+    return torch.clamp(x, low, high).to(dtype)
 
 
-def _bounds(dtype: torch.dtype) -> tuple[float, float]:
+def _bounds(dtype: torch.dtype) -> tuple[int, int]:
     if dtype is torch.bool:
         return 0, 1
     info = torch.finfo(dtype) if dtype.is_floating_point else torch.iinfo(dtype)
-    return info.min, info.max
+    return int(info.min), int(info.max)
+
+
+def _held(bound: int, dtype: torch.dtype) -> int:
+    """The largest number not above `bound` >= 0 that a floating dtype holds."""
+    digits = 1 - round(math.log2(torch.finfo(dtype).eps))
+    shift = builtins.max(0, bound.bit_length() - digits)
+    return bound >> shift << shift
 
 
 @op
@@ -306,7 +320,7 @@ def unstack(x: Tensor, num=None, axis=0) -> list[Tensor]:
 
 
 @op
-def slice(inputs: Tensor, start_indices: Tensor, shape: Tensor) -> Tensor:
+def slice(inputs: Tensor, start_indices: Tensor, shape) -> Tensor:
     """The block of `inputs` of size `shape` that starts at `start_indices`."""
     inputs = as_tensor(inputs)
     sizes = _ints(shape)

@@ -66,11 +66,18 @@ def segment_min(data: Tensor, segment_ids: Tensor, num_segments=None, sorted=Fal
 
 def _segments(data, segment_ids, num_segments, reduction: str, start: float) -> Tensor:
     data, ids = as_tensors(data, segment_ids)
+    if data.ndim < 1 or ids.ndim != 1 or data.shape[:1] != ids.shape:
+        raise ValueError(
+            "Argument `segment_ids` and `data` should have same leading dimension. "
+            f"Received: data.shape={tuple(data.shape)}, segment_ids.shape={tuple(ids.shape)}"
+        )
     if num_segments is None:
         # The size follows from the values; on meta there is no more than one segment for each row.
         meta = ids.device.type == "meta"
         num_segments = ids.shape[0] if meta else int(ids.max()) + 1
-    if not data.dtype.is_floating_point and math.isinf(start):
+    if data.dtype is torch.bool:
+        start = start > 0
+    elif not data.dtype.is_floating_point and math.isinf(start):
         info = torch.iinfo(data.dtype)
         start = info.min if start < 0 else info.max
     # Ids out of range go to one more segment, which is cut off.
@@ -154,13 +161,9 @@ def logdet(x: Tensor) -> Tensor:
 
 
 # ------------------------------------------------------------------ rearranged axes
+@op(place="ops.einops", inputs=("pattern",))
 def rearrange(tensor: Tensor, pattern, **axes_lengths) -> Tensor:
     """`tensor` with axes split, moved and joined as in "b (h w) c -> b c h w"; `h=2` is a size."""
-    return _rearrange(tensor, pattern, axes_lengths)
-
-
-@op(name="Rearrange")
-def _rearrange(tensor: Tensor, pattern, axes_lengths) -> Tensor:
     tensor = as_tensor(tensor)
     given, arrow, wanted = pattern.partition("->")
     given, wanted = _axes(given), _axes(wanted)

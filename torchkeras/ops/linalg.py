@@ -59,16 +59,21 @@ def _system(a, b) -> tuple[Tensor, Tensor]:
 @op
 def cholesky(x: Tensor, upper=False) -> Tensor:
     """The triangular L with `x = L @ L.T`, or its transpose."""
+    x = _matrix(x, square=True)
     try:
-        return torch.linalg.cholesky(_matrix(x, square=True), upper=upper)
-    except torch.linalg.LinAlgError as error:
+        return torch.linalg.cholesky(x, upper=upper)
+    except RuntimeError as error:
         raise ValueError(f"Cholesky decomposition failed: {error}") from error
 
 
 @op
 def cholesky_inverse(x: Tensor, upper=False) -> Tensor:
     """The inverse of the matrix whose Cholesky factor is `x`."""
-    return torch.cholesky_inverse(_matrix(x, square=True), upper=upper)
+    x = _matrix(x, square=True)
+    try:
+        return torch.cholesky_inverse(x, upper=upper)
+    except RuntimeError as error:
+        raise ValueError(f"Cholesky inverse failed: {error}") from error
 
 
 @op

@@ -3,6 +3,7 @@
 Integers and booleans are computed in `floatx()`, except where values are only cut off.
 """
 
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -95,7 +96,10 @@ def glu(x: Tensor, axis=-1) -> Tensor:
 @op
 def silu(x: Tensor) -> Tensor:
     """`x * sigmoid(x)`."""
-    return F.silu(to_float(x))
+    if type(x) is not Tensor or not x.is_floating_point():
+        x = to_float(x)
+    # What F.silu calls, without a Python frame of its own.
+    return torch._C._nn.silu(x)
 
 
 swish = silu
@@ -131,7 +135,7 @@ def log_sigmoid(x: Tensor) -> Tensor:
 @op
 def sparse_sigmoid(x: Tensor) -> Tensor:
     """`(x + 1) / 2` cut off at 0 and 1."""
-    return torch.clamp(0.5 * (to_float(x) + 1), 0, 1)
+    return F.hardtanh(0.5 * (to_float(x) + 1), 0.0, 1.0)
 
 
 @op
@@ -193,7 +197,20 @@ def threshold(x: Tensor, threshold, default_value) -> Tensor:
 @op
 def softmax(x: Tensor, axis=-1) -> Tensor:
     """`exp(x) / sum(exp(x))` over an axis, a tuple of axes, or all of them (None)."""
-    return _over_axes(torch.softmax, to_float(x), axis)
+    x = to_float(x)
+    if isinstance(axis, int) and -x.ndim <= axis < x.ndim and x.shape[axis] == 1:
+        _warn_of_single_value(x, axis)
+    return _over_axes(torch.softmax, x, axis)
+
+
+def _warn_of_single_value(x: Tensor, axis: int) -> None:
+    if not torch.compiler.is_compiling():
+        warnings.warn(
+            f"You are using a softmax over axis {axis} of a tensor of shape {tuple(x.shape)}. This "
+            "axis has size 1. The softmax operation will always return the value 1, which is "
+            "likely not what you intended. Did you mean to use a sigmoid instead?",
+            stacklevel=4,
+        )
 
 
 @op

@@ -179,6 +179,9 @@ def max_pool_nd(
         pad, ceil = before, before != after
         if ceil and _uneven_at_stride_one(before, after, _spread(strides or pool_size, rank)):
             x, pad, ceil = F.pad(x, _torch_pad(before, after), value=_lowest(x.dtype)), 0, False
+    if rank == 3 and x.dtype.itemsize == 1:
+        # torch's kernel for channels_last counts places in the dtype of the elements.
+        x = x.contiguous()
     y = MAX_POOL[rank](x, pool_size, strides, pad, ceil_mode=ceil)
     return y.permute(TO_LAST[rank]) if last else y
 
@@ -237,6 +240,8 @@ def _uneven_at_stride_one(before: Ints, after: Ints, strides: Ints) -> bool:
 
 
 def _lowest(dtype: torch.dtype) -> float:
+    if dtype is torch.bool:
+        return 0
     return -math.inf if dtype.is_floating_point else torch.iinfo(dtype).min
 
 

@@ -36,13 +36,17 @@ __all__ = [
 
 
 # ------------------------------------------------------------------ encodings
-@op(name="OneHot")
 def one_hot(x: Tensor, num_classes, axis=-1, dtype=None, sparse=False) -> Tensor:
     """A 1 at each index in a new axis of size `num_classes`; negative indices get none."""
+    return _one_hot(x, num_classes, axis, dtype or config.floatx(), sparse)
+
+
+@op(name="OneHot")
+def _one_hot(x: Tensor, num_classes, axis, dtype, sparse) -> Tensor:
     if sparse:
         raise ValueError("Unsupported value `sparse=True` with torch backend")
     x = as_tensor(x).long()
-    if not on_meta(x) and x.numel() and not x.is_cuda and int(x.max()) >= num_classes:
+    if x.numel() and not on_meta(x) and not x.is_cuda and int(x.max()) >= num_classes:
         raise RuntimeError(
             "Class values must be smaller than num_classes. "
             + received(num_classes=num_classes, x=int(x.max()))
@@ -175,10 +179,13 @@ def normalize(x: Tensor, axis=-1, order=2, epsilon=None) -> Tensor:
     x = as_tensor(x)
     x = x if x.ndim else x.view(1)
     epsilon = config.epsilon() if epsilon is None else epsilon
+    x = to_float(x)
     if order == 2:
-        squares = x.square().sum(axes_of(axis, x.ndim), keepdim=True)
-        return x * torch.rsqrt(squares).clamp_max(1 / epsilon)
-    norm = torch.linalg.norm(to_float(x), order, axis, keepdim=True)
+        squares = _wide(x).square().sum(axes_of(axis, x.ndim), keepdim=True)
+        # The bound stands under the root, where it keeps the gradient of zeros finite:
+        # https://github.com/keras-team/keras/issues/23093
+        return (x * torch.rsqrt(squares.clamp_min(epsilon**2))).to(x.dtype)
+    norm = torch.linalg.norm(x, order, axis, keepdim=True)
     return x / norm.clamp_min(epsilon)
 
 
@@ -190,7 +197,7 @@ def dot_product_attention(
     value: Tensor,
     bias: Tensor = None,
     mask: Tensor = None,
-    scale=None,
+    scale: Tensor = None,
     is_causal=False,
     flash_attention=None,
     attn_logits_soft_cap=None,
@@ -204,7 +211,7 @@ def dot_product_attention(
         flash_attention: True to refuse any other kernel; otherwise torch chooses.
         attn_logits_soft_cap: not used, as in Keras on torch.
     """
-    query, key, value = promoted(query, key, value)
+    query, key, value = (to_float(x) for x in promoted(query, key, value))
     if not query.ndim == key.ndim == value.ndim == 4:
         raise ValueError(
             "`dot_product_attention` only supports 4D inputs. "

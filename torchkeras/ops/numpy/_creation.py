@@ -239,6 +239,8 @@ def meshgrid(*x: Tensor, indexing="xy") -> list[Tensor]:
 def vander(x: Tensor, N=None, increasing=False) -> Tensor:
     """The powers of the elements of a vector, a row per element."""
     x = as_tensor(x)
+    if x.ndim != 1:
+        raise ValueError(f"Input tensor must have dimension 1. Received: x.shape={tuple(x.shape)}")
     return torch.vander(x, N=N, increasing=increasing).to(x.dtype)
 
 

@@ -104,6 +104,10 @@ def _bits(name: str, function: Callable, doc: str) -> Callable:
     return _named(elementwise, name, doc)
 
 
+def _abs(x: Tensor) -> Tensor:
+    return x if x.dtype is torch.bool else torch.abs(x)
+
+
 # ------------------------------------------------------------------ one tensor, floating result
 arccos = _floating("arccos", torch.arccos, "Inverse cosine.")
 arccosh = _floating("arccosh", torch.arccosh, "Inverse hyperbolic cosine.")
@@ -136,8 +140,8 @@ tan = _floating("tan", torch.tan, "Tangent.")
 tanh = _floating("tanh", torch.tanh, "Hyperbolic tangent.")
 
 # ------------------------------------------------------------------ one tensor
-absolute = _plain("absolute", torch.abs, "Absolute value.")
-abs = _plain("abs", torch.abs, "Absolute value.")
+absolute = _plain("absolute", _abs, "Absolute value.")
+abs = absolute
 bitwise_invert = _plain("bitwise_invert", torch.bitwise_not, "Every bit flipped.")
 bitwise_not = _plain("bitwise_not", torch.bitwise_not, "Every bit flipped.")
 isfinite = _plain("isfinite", torch.isfinite, "Whether an element is a number and not infinite.")
@@ -180,9 +184,6 @@ maximum = _tensor_binary("maximum", torch.maximum, "The larger one; NaN where on
 minimum = _tensor_binary("minimum", torch.minimum, "The smaller one; NaN where one is.")
 
 arctan2 = _floating_binary("arctan2", torch.arctan2, "Angle of the point (x2, x1).")
-heaviside = _floating_binary(
-    "heaviside", torch.heaviside, "0 where x1 is negative, x2 where it is 0, else 1."
-)
 hypot = _floating_binary("hypot", torch.hypot, "sqrt(x1**2 + x2**2).")
 logaddexp = _floating_binary("logaddexp", torch.logaddexp, "log(exp(x1) + exp(x2)).")
 logaddexp2 = _floating_binary("logaddexp2", torch.logaddexp2, "log2(2**x1 + 2**x2).")
@@ -237,6 +238,15 @@ def divide_no_nan(x1: Tensor, x2: Tensor) -> Tensor:
 
 
 @op
+def heaviside(x1: Tensor, x2: Tensor) -> Tensor:
+    """0 where x1 is negative, x2 where it is 0, else 1; floating, except of two bools."""
+    x1, x2 = promoted(x1, x2)
+    if x1.dtype is not torch.bool:
+        x1, x2 = to_float(x1), to_float(x2)
+    return torch.heaviside(x1, x2)
+
+
+@op
 def ldexp(x1: Tensor, x2: Tensor) -> Tensor:
     """x1 times 2**x2, for ints x2."""
     x1, x2 = as_tensors(x1, x2)
@@ -266,34 +276,27 @@ def cbrt(x: Tensor) -> Tensor:
 
 
 @op
-def clip(x: Tensor, x_min: Tensor, x_max: Tensor) -> Tensor:
+def clip(x: Tensor, x_min, x_max) -> Tensor:
     """`x` with elements below `x_min` or above `x_max` set to them."""
     if not isinstance(x, Tensor):
         x = as_tensor(x)
     if x.dtype is torch.bool:
         x = x.to(torch.int32)
-    if isinstance(x_min, (list, tuple)) or hasattr(x_min, "__array__"):
-        x_min = as_tensor(x_min, device=x.device)
-    if isinstance(x_max, (list, tuple)) or hasattr(x_max, "__array__"):
-        x_max = as_tensor(x_max, device=x.device)
-    if isinstance(x_min, Tensor) != isinstance(x_max, Tensor):
+    if not (isinstance(x_min, (int, float)) and isinstance(x_max, (int, float))):
         x_min, x_max = (
             bound if bound is None else as_tensor(bound, device=x.device)
             for bound in (x_min, x_max)
         )
-    return torch.clip(x, x_min, x_max)
-
-
-@op
-def conj(x: Tensor) -> Tensor:
-    """Complex conjugate."""
-    return torch.conj(as_tensor(x)).resolve_conj()
+    return torch.clamp(x, x_min, x_max)
 
 
 @op
 def conjugate(x: Tensor) -> Tensor:
     """Complex conjugate."""
     return torch.conj(as_tensor(x)).resolve_conj()
+
+
+conj = conjugate
 
 
 @op
@@ -304,7 +307,9 @@ def imag(x: Tensor) -> Tensor:
 
 
 @op
-def isclose(x1: Tensor, x2: Tensor, rtol=1e-05, atol=1e-08, equal_nan=False) -> Tensor:
+def isclose(
+    x1: Tensor, x2: Tensor, rtol: Tensor = 1e-05, atol: Tensor = 1e-08, equal_nan=False
+) -> Tensor:
     """Whether |x1 - x2| <= atol + rtol * |x2|."""
     x1, x2 = promoted(x1, x2)
     if not x1.dtype.is_floating_point:

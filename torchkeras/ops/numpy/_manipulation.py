@@ -103,8 +103,18 @@ def view(x: Tensor, dtype=None) -> Tensor:
 @op
 def reshape(x: Tensor, newshape) -> Tensor:
     """The same elements in another shape; one size may be -1 or None."""
-    newshape = (newshape,) if isinstance(newshape, int) else newshape
-    return torch.reshape(as_tensor(x), [-1 if d is None else d for d in newshape])
+    if isinstance(newshape, int):
+        newshape = (newshape,)
+    elif isinstance(newshape, (Tensor, np.ndarray)):
+        newshape = newshape.tolist()
+    elif None in newshape:
+        newshape = [-1 if d is None else d for d in newshape]
+    if newshape.count(-1) > 1:
+        raise ValueError(
+            "There must be at most one unknown dimension (-1) in the new shape. "
+            f"Received: newshape={newshape}"
+        )
+    return torch.reshape(as_tensor(x), newshape)
 
 
 @op
@@ -136,7 +146,9 @@ def squeeze(x: Tensor, axis=None) -> Tensor:
 def expand_dims(x: Tensor, axis) -> Tensor:
     """With an axis of size 1 put in at `axis`, or several; they count in the result."""
     x = as_tensor(x)
-    axes = tuple(axis) if isinstance(axis, (list, tuple)) else (axis,)
+    if isinstance(axis, int):
+        return torch.unsqueeze(x, canonical_axis(axis, x.ndim + 1))
+    axes = tuple(axis)
     for a in sorted(canonical_axis(a, x.ndim + len(axes)) for a in axes):
         x = x.unsqueeze(a)
     return x
@@ -152,7 +164,7 @@ def broadcast_to(x: Tensor, shape) -> Tensor:
 def transpose(x: Tensor, axes=None) -> Tensor:
     """With the axes in another order, reversed where None."""
     x = as_tensor(x)
-    return x.permute(tuple(range(x.ndim))[::-1] if axes is None else tuple(axes))
+    return torch.permute(x, tuple(range(x.ndim))[::-1] if axes is None else tuple(axes))
 
 
 @op
@@ -225,7 +237,7 @@ def concatenate(xs: Sequence[Tensor], axis=0) -> Tensor:
     tensors = as_tensors(*xs)
     if axis is None:
         return torch.cat([x.reshape(-1) for x in tensors])
-    return torch.cat(tensors, dim=axis)
+    return torch.cat(tensors, axis)
 
 
 @op
@@ -237,7 +249,7 @@ def append(x1: Tensor, x2: Tensor, axis=None) -> Tensor:
 @op
 def stack(x: Sequence[Tensor], axis=0) -> Tensor:
     """One after the other along a new axis."""
-    return torch.stack(promoted(*as_tensors(*x)), dim=axis)
+    return torch.stack(promoted(*as_tensors(*x)), axis)
 
 
 @op
@@ -355,7 +367,7 @@ def _mirrored(i: np.ndarray, period: int, middle: float) -> np.ndarray:
 
 
 @op
-def pad(x: Tensor, pad_width, mode="constant", constant_values=None) -> Tensor:
+def pad(x: Tensor, pad_width, mode="constant", constant_values: Tensor = None) -> Tensor:
     """With elements put before and after along each axis.
 
     Args:
@@ -393,7 +405,8 @@ def pad(x: Tensor, pad_width, mode="constant", constant_values=None) -> Tensor:
 def _from_start(indices, size: int, device: torch.device) -> Tensor:
     """Indices as int64, those from the end as those from the start."""
     indices = as_tensor(indices, torch.int64, device)
-    return torch.where(indices < 0, indices + size, indices)
+    # Shifted so, negative ones are -1 and all others 0.
+    return torch.sub(indices, indices >> 63, alpha=size)
 
 
 @op
@@ -404,10 +417,12 @@ def take(x: Tensor, indices: Tensor, axis=None) -> Tensor:
         x, axis = x.reshape(-1), 0
     axis = canonical_axis(axis, x.ndim)
     indices = _from_start(indices, x.shape[axis], x.device)
-    if x.ndim == 2 and axis == 0:
+    if indices.ndim == 1:
+        return torch.index_select(x, axis, indices)
+    if axis == 0 and x.ndim == 2:
         return F.embedding(indices, x)
-    shape = x.shape[:axis] + indices.shape + x.shape[axis + 1 :]
-    return x.index_select(axis, indices.reshape(-1)).reshape(shape)
+    taken = torch.index_select(x, axis, indices.reshape(-1))
+    return taken.reshape(x.shape[:axis] + indices.shape + x.shape[axis + 1 :])
 
 
 @op
@@ -433,7 +448,13 @@ def diagflat(x: Tensor, k=0) -> Tensor:
 @op
 def diagonal(x: Tensor, offset=0, axis1=0, axis2=1) -> Tensor:
     """The diagonals of the matrices in two axes, as the last axis."""
-    return torch.diagonal(as_tensor(x), offset, axis1, axis2)
+    x = as_tensor(x)
+    if x.ndim < 2:
+        raise ValueError(
+            "`diagonal` requires an array of at least two dimensions. "
+            f"Received: x.shape={tuple(x.shape)}"
+        )
+    return torch.diagonal(x, offset, axis1, axis2)
 
 
 @op
@@ -483,7 +504,7 @@ def argpartition(x: Tensor, kth, axis=-1) -> Tensor:
     return argsort(x, axis)
 
 
-@op
+@op(name="SearchSorted")
 def searchsorted(sorted_sequence: Tensor, values: Tensor, side="left") -> Tensor:
     """Where in an ascending vector the values would go; "right": after those equal to them."""
     if ndim(sorted_sequence) != 1:
@@ -503,7 +524,7 @@ def digitize(x: Tensor, bins: Tensor) -> Tensor:
     return torch.bucketize(x, bins, right=True, out_int32=True)
 
 
-@op
+@op(name="IsIn")
 def isin(x1: Tensor, x2: Tensor, assume_unique=False, invert=False) -> Tensor:
     """Whether an element of `x1` is anywhere in `x2`."""
     x1, x2 = (_orderable(x) for x in promoted(x1, x2))

@@ -113,10 +113,12 @@ def cross(x1: Tensor, x2: Tensor, axisa=-1, axisb=-1, axisc=-1, axis=None) -> Te
 def einsum(subscripts, *operands: Tensor, **kwargs) -> Tensor:
     """Sums of products named by `subscripts` ("ij,jk->ik"); int8 gives int32, bool int64."""
     tensors = promoted(*operands)
-    wide = {torch.int8: torch.int32, torch.bool: torch.int64}.get(tensors[0].dtype)
+    given = tensors[0].dtype
+    wide = {torch.int8: torch.int32, torch.bool: torch.int64}.get(given)
     if wide is not None:
         tensors = [x.to(wide) for x in tensors]
-    return _product(functools.partial(torch.einsum, subscripts), *tensors)
+    result = _product(functools.partial(torch.einsum, subscripts), *tensors)
+    return result.to(torch.int32) if given is torch.int8 else result
 
 
 @op
@@ -127,10 +129,7 @@ def correlate(x1: Tensor, x2: Tensor, mode="valid") -> Tensor:
         mode: "valid" for the shifts where one lies within the other, "same" for as many as `x1` has
             elements, "full" for all.
     """
-    x1, x2 = promoted(x1, x2)
-    if not x1.dtype.is_floating_point:
-        wide = torch.float64 if x1.dtype is torch.int64 else torch.float32
-        x1, x2 = x1.to(wide), x2.to(wide)
+    x1, x2 = (to_float(x) for x in promoted(x1, x2))
     n1, n2 = len(x1), len(x2)
     result = F.conv1d(x1.view(1, 1, -1), x2.view(1, 1, -1), padding=n2 - 1).view(-1)
     sizes = {"valid": abs(n1 - n2) + 1, "same": n1, "full": len(result)}

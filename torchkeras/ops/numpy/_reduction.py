@@ -67,13 +67,8 @@ def _summed(dtype: torch.dtype) -> torch.dtype:
     return torch.int32 if dtype in SMALL else dtype
 
 
-def _none(axis) -> bool:
-    """Whether no axis at all is reduced: torch takes an empty tuple for all of them."""
-    return isinstance(axis, (list, tuple)) and len(axis) == 0
-
-
-def _dims(axis):
-    return tuple(axis) if isinstance(axis, list) else axis
+# No axis at all is reduced: torch takes that for all of them.
+NO_AXES = ((), [])
 
 
 # ------------------------------------------------------------------ sums and means
@@ -82,11 +77,11 @@ def sum(x: Tensor, axis=None, keepdims=False) -> Tensor:
     """Sum over axes; of bools and small ints as int32."""
     if not isinstance(x, Tensor):
         x = as_tensor(x)
-    if _none(axis):
+    if axis in NO_AXES:
         return x.to(_summed(x.dtype))
     if x.dtype.is_floating_point:
-        return torch.sum(x, _dims(axis), keepdims)
-    return torch.sum(x, _dims(axis), keepdims, dtype=_summed(x.dtype))
+        return torch.sum(x, axis, keepdims)
+    return torch.sum(x, axis, keepdims, dtype=_summed(x.dtype))
 
 
 @op
@@ -94,7 +89,7 @@ def mean(x: Tensor, axis=None, keepdims=False) -> Tensor:
     """Mean over axes."""
     if not isinstance(x, Tensor) or not x.dtype.is_floating_point:
         x = to_float(x)
-    return x if _none(axis) else torch.mean(x, _dims(axis), keepdims)
+    return x if axis in NO_AXES else torch.mean(x, axis, keepdims)
 
 
 @op
@@ -120,18 +115,18 @@ def _prod(x: Tensor, axes, keepdims) -> Tensor:
 def var(x: Tensor, axis=None, keepdims=False) -> Tensor:
     """Variance over axes, divided by the count."""
     x = to_float(x)
-    if _none(axis):
+    if axis in NO_AXES:
         return torch.zeros_like(x)
-    return torch.var(x, _dims(axis), correction=0, keepdim=keepdims)
+    return torch.var(x, axis, correction=0, keepdim=keepdims)
 
 
 @op
 def std(x: Tensor, axis=None, keepdims=False) -> Tensor:
     """Standard deviation over axes: the root of `var`."""
     x = to_float(x)
-    if _none(axis):
+    if axis in NO_AXES:
         return torch.zeros_like(x)
-    return torch.std(x, _dims(axis), correction=0, keepdim=keepdims)
+    return torch.std(x, axis, correction=0, keepdim=keepdims)
 
 
 @op
@@ -162,7 +157,7 @@ def trace(x: Tensor, offset=0, axis1=0, axis2=1) -> Tensor:
 
 
 @op
-def trapezoid(y: Tensor, x: Tensor = None, dx: Tensor = 1.0, axis=-1) -> Tensor:
+def trapezoid(y: Tensor, x=None, dx=1.0, axis=-1) -> Tensor:
     """Integral along an axis by the trapezoidal rule, at the points `x` or at steps of `dx`."""
     y = to_float(y)
     if x is not None:
@@ -173,7 +168,15 @@ def trapezoid(y: Tensor, x: Tensor = None, dx: Tensor = 1.0, axis=-1) -> Tensor:
 @op
 def corrcoef(x: Tensor) -> Tensor:
     """Correlation coefficients of the rows."""
-    return torch.corrcoef(to_float(x))
+    x = to_float(x)
+    rows = x if x.ndim > 1 else x.unsqueeze(0)
+    rows = rows - rows.mean(1, keepdim=True)
+    covariance = rows @ rows.T.conj()
+    deviation = covariance.diagonal().real.sqrt()
+    result = covariance / deviation.unsqueeze(1) / deviation
+    if not result.is_complex():
+        result = result.clip(-1, 1)
+    return result if x.ndim > 1 else result.squeeze()
 
 
 # ------------------------------------------------------------------ truth and counts
@@ -181,23 +184,23 @@ def corrcoef(x: Tensor) -> Tensor:
 def all(x: Tensor, axis=None, keepdims=False) -> Tensor:
     """Whether all elements along axes are true."""
     x = as_tensor(x).bool()
-    return x if _none(axis) else torch.all(x, axes_of(axis, x.ndim), keepdims)
+    return x if axis in NO_AXES else torch.all(x, axes_of(axis, x.ndim), keepdims)
 
 
 @op
 def any(x: Tensor, axis=None, keepdims=False) -> Tensor:
     """Whether an element along axes is true."""
     x = as_tensor(x).bool()
-    return x if _none(axis) else torch.any(x, axes_of(axis, x.ndim), keepdims)
+    return x if axis in NO_AXES else torch.any(x, axes_of(axis, x.ndim), keepdims)
 
 
 @op
 def count_nonzero(x: Tensor, axis=None) -> Tensor:
     """How many elements along axes are not 0."""
     x = as_tensor(x)
-    if _none(axis):
+    if axis in NO_AXES:
         return torch.ne(x, 0).to(torch.int32)
-    return torch.count_nonzero(x, _dims(axis)).to(torch.int32)
+    return torch.count_nonzero(x, axis).to(torch.int32)
 
 
 @op
@@ -212,8 +215,9 @@ def bincount(x: Tensor, weights: Tensor = None, minlength=0, sparse=False) -> Te
         dtype = torch.promote_types(x.dtype, weights.dtype)
         weights = weights.to(dtype)
     if x.device.type == "meta":
-        # The size follows from the values; `minlength` is what is known of it.
-        return torch.empty((*x.shape[:-1], minlength), dtype=dtype, device="meta")
+        # The size follows from the values, of which only the number is known.
+        size = builtins.max(minlength, x.shape[-1])
+        return torch.empty((*x.shape[:-1], size), dtype=dtype, device="meta")
     flat = x.reshape(-1, x.shape[-1]).long()
     size = builtins.max(minlength, int(flat.max()) + 1 if flat.numel() else 0)
     source = torch.ones_like(flat, dtype=dtype) if weights is None else weights.reshape(flat.shape)
@@ -223,18 +227,25 @@ def bincount(x: Tensor, weights: Tensor = None, minlength=0, sparse=False) -> Te
 
 @op
 def histogram(x: Tensor, bins=10, range=None) -> tuple[Tensor, Tensor]:
-    """Counts of the elements between edges, and the edges; `bins` is their number less one, or the
-    edges."""
-    if range is not None and (len(range) != 2 or range[0] > range[1]):
+    """Counts of the elements in `bins` bins of equal width, and the edges of the bins."""
+    if not isinstance(bins, int):
+        raise TypeError(f"Argument `bins` must be of type `int`. Received: bins={bins}")
+    if bins < 0:
+        raise ValueError(f"Argument `bins` should be a non-negative integer. Received: bins={bins}")
+    if range and (not isinstance(range, tuple) or len(range) < 2):
         raise ValueError(
-            f"range must be a tuple of two numbers, the first not above the second. Received: "
-            f"range={range}"
+            f"Argument `range` must be a tuple of two elements. Received: range={range}"
         )
-    x = to_float(x).flatten()
-    if isinstance(bins, int):
-        edges = _edges(x, bins, range)
-    else:
-        edges = as_tensor(bins, x.dtype, x.device)
+    if range and range[1] < range[0]:
+        raise ValueError(
+            f"The second element of `range` must be greater than the first. Received: range={range}"
+        )
+    x = to_float(x)
+    if x.ndim > 1:
+        raise ValueError(
+            f"Input tensor must be 1-dimensional. Received: input.shape={tuple(x.shape)}"
+        )
+    edges = _edges(x, bins, range)
     # The last bin includes its right edge.
     index = torch.searchsorted(edges, x, right=True) - 1
     index = torch.where(x == edges[-1], len(edges) - 2, index)
@@ -247,7 +258,7 @@ def histogram(x: Tensor, bins=10, range=None) -> tuple[Tensor, Tensor]:
 def _edges(x: Tensor, bins: int, bounds) -> Tensor:
     if x.device.type == "meta":
         return x.new_empty(bins + 1)
-    if bounds is None:
+    if not bounds:
         bounds = (x.min(), x.max()) if x.numel() else (0.0, 0.0)
     low, high = (float(bound) for bound in bounds)
     if low == high:
@@ -271,10 +282,10 @@ def min(x: Tensor, axis=None, keepdims=False, initial=None) -> Tensor:
 def _extreme(name, reduce, combine, x, axis, keepdims, initial) -> Tensor:
     if not isinstance(x, Tensor):
         x = as_tensor(x)
-    if _none(axis):
+    if axis in NO_AXES:
         result = x
     elif x.numel():
-        result = reduce(x, () if axis is None else _dims(axis), keepdims)
+        result = reduce(x, () if axis is None else axis, keepdims)
     else:
         axes = axes_of(axis, x.ndim)
         if initial is None and builtins.any(x.shape[a] == 0 for a in axes):
@@ -302,6 +313,8 @@ def amin(x: Tensor, axis=None, keepdims=False) -> Tensor:
 def ptp(x: Tensor, axis=None, keepdims=False) -> Tensor:
     """Largest minus smallest element along axes."""
     x = as_tensor(x)
+    if axis in NO_AXES:
+        return torch.zeros_like(x)
     return amax(x, axis, keepdims) - amin(x, axis, keepdims)
 
 
@@ -351,7 +364,7 @@ def nanmin(x: Tensor, axis=None, keepdims=False) -> Tensor:
 
 def _nan_extreme(reduce, worst, x, axis, keepdims) -> Tensor:
     x = as_tensor(x)
-    if not x.dtype.is_floating_point or _none(axis):
+    if not x.dtype.is_floating_point or axis in NO_AXES:
         return reduce(x, axis, keepdims)
     result = reduce(_filled(x, worst), axis, keepdims)
     return torch.where(_only_nan(x, axis, keepdims), math.nan, result)
@@ -393,7 +406,7 @@ def nanprod(x: Tensor, axis=None, keepdims=False) -> Tensor:
 def nanmean(x: Tensor, axis=None, keepdims=False) -> Tensor:
     """Mean over axes of the elements that are not NaN."""
     x = to_float(x)
-    return x if _none(axis) else torch.nanmean(x, _dims(axis), keepdims)
+    return x if axis in NO_AXES else torch.nanmean(x, axis, keepdims)
 
 
 @op
@@ -401,7 +414,7 @@ def nanvar(x: Tensor, axis=None, keepdims=False) -> Tensor:
     """Variance over axes of the elements that are not NaN."""
     x = to_float(x)
     valid = ~torch.isnan(x)
-    if _none(axis):
+    if axis in NO_AXES:
         return torch.where(valid, 0.0, x)
     axes = axes_of(axis, x.ndim)
     distance = torch.where(valid, x - torch.nanmean(x, axes, True), 0.0)
@@ -471,7 +484,7 @@ def _quantile(x, q, axis, method, keepdims, skip_nan) -> Tensor:
     if method not in METHODS:
         raise ValueError(f"Invalid method. Expected one of {METHODS}. Received: method={method}")
     x = to_float(x)
-    if _none(axis):
+    if axis in NO_AXES:
         axis, x = -1, x.unsqueeze(-1)
         keepdims = False
     axes = axes_of(axis, x.ndim)
