@@ -133,7 +133,7 @@ def assert_same_runs(ours, theirs, inputs, states=0, **call):
     """Outputs, and gradients of a weighted sum of them, for inputs, states and weights."""
     found = []
     for layer in (ours, theirs):
-        tensors = [x.detach().clone().requires_grad_() for x in inputs]
+        tensors = [x.detach().clone().requires_grad_(x.is_floating_point()) for x in inputs]
         given = dict(call)
         generator = np.random.default_rng(3)
         first = [
@@ -828,6 +828,8 @@ def test_einsum_dense_begins_as_in_keras():
 
 LORA = [
     ("Dense", {"units": 4}),
+    ("Conv1D", {"filters": 4, "kernel_size": 2}),
+    ("Embedding", {"input_dim": 9, "output_dim": 4}),
     ("EinsumDense", {"equation": "abc,cde->abde", "output_shape": (None, 2, 3), "bias_axes": "de"}),
 ]
 
@@ -835,6 +837,8 @@ LORA = [
 @pytest.mark.parametrize("name,config", LORA)
 def test_lora(name, config, tmp_path):
     ours, theirs = pair(lambda layers: getattr(layers, name)(**config))
+    target = "embeddings" if name == "Embedding" else "kernel"
+    x = torch.arange(6).reshape(2, 3) if name == "Embedding" else sequences(False)
     with pytest.raises(ValueError, match="isn't yet built"):
         type(ours)(**config).enable_lora(2)
     for layer in (ours, theirs):
@@ -845,14 +849,13 @@ def test_lora(name, config, tmp_path):
     assert [(w.name, w.trainable) for w in ours.weights] == [
         (w.name, w.trainable) for w in theirs.weights
     ]
-    assert_same_runs(ours, theirs, [sequences()])
-    assert ours.kernel.grad is None
+    assert_same_runs(ours, theirs, [x])
+    assert getattr(ours, target).grad is None
     stored = [{}, {}]
     for layer, store in zip((ours, theirs), stored, strict=True):
         layer.save_own_variables(store)
     for a, b in zip(stored[0].values(), stored[1].values(), strict=True):
         torch.testing.assert_close(a.detach(), getattr(b, "value", b).detach())
-    x = sequences(False)
     before = ours(x)
     ours.load_own_variables({key: v.detach().numpy() for key, v in stored[0].items()})
     torch.testing.assert_close(ours(x), before)
@@ -860,7 +863,7 @@ def test_lora(name, config, tmp_path):
     with pytest.raises(ValueError, match="already enabled"):
         ours.enable_lora(2)
     with pytest.raises(ValueError, match="constraints"):
-        constrained = type(ours)(kernel_constraint="max_norm", **config)
+        constrained = type(ours)(**{f"{target}_constraint": "max_norm"}, **config)
         constrained.build((BATCH, STEPS, FEATURES))
         constrained.enable_lora(2)
     given = type(ours)(lora_rank=2, **config)

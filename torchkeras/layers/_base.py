@@ -96,6 +96,10 @@ class Layer(Stateful, Operation):
             cls._call_signature = None
             if "forward" not in vars(cls):
                 cls.forward = _with_signature_of(cls.call, cls.forward)
+            if _same_code(cls.compute_output_spec, Layer.compute_output_spec):
+                cls.compute_output_spec = _with_signature_of(cls.call, cls.compute_output_spec)
+        if _same_code(cls.compute_output_shape, Layer.compute_output_shape):
+            cls.compute_output_shape = _with_signature_of(cls.build, cls.compute_output_shape)
         cls._makes_masks = cls.compute_mask is not Layer.compute_mask
 
     def __init__(
@@ -142,10 +146,16 @@ class Layer(Stateful, Operation):
     _in_build = False
     _build_shapes = None
 
+    # Whether `input_dim` is the size of each step of a sequence.
+    _has_steps = False
+
     def _take_input_shape(self, kwargs: dict) -> None:
         shape = None
+        kwargs.pop("input_dtype", None)
         if "input_dim" in kwargs:
-            length = (kwargs.pop("input_length"),) if "input_length" in kwargs else ()
+            length = (None,) if self._has_steps else ()
+            if "input_length" in kwargs:
+                length = (kwargs.pop("input_length"),)
             shape = (*length, kwargs.pop("input_dim"))
         if "input_shape" in kwargs:
             shape = kwargs.pop("input_shape")
@@ -304,8 +314,8 @@ class Layer(Stateful, Operation):
             self._parent_path = _naming.current_path()
         return _naming.name_scope(self.name, caller=self)
 
-    def _build_for(self, args: tuple, kwargs: dict) -> None:
-        """Builds the layer for the arguments of its first call."""
+    def _argument_shapes(self, args: tuple, kwargs: dict) -> dict[str, Any]:
+        """The shapes of the tensors that a call is given, by argument."""
         signature = self._call_signature
         arguments = {
             key: shapes
@@ -314,6 +324,11 @@ class Layer(Stateful, Operation):
         }
         if not arguments and args:
             arguments = {signature.first or "input": _shapes(args[0])}
+        return arguments
+
+    def _build_for(self, args: tuple, kwargs: dict) -> None:
+        """Builds the layer for the arguments of its first call."""
+        arguments = self._argument_shapes(args, kwargs)
         names = _build_parameters(type(self))
         if len(names) == 1 or not names:
             self.build(next(iter(arguments.values()), None))
@@ -677,7 +692,7 @@ class Layer(Stateful, Operation):
             return Operation.symbolic_call(self, *args, **kwargs)
 
     def compute_output_spec(self, *args, **kwargs):
-        if type(self).compute_output_shape is not Layer.compute_output_shape:
+        if not _same_code(type(self).compute_output_shape, Layer.compute_output_shape):
             shape = self._stated_output_shape(args, kwargs)
             return tree.map_shape_structure(
                 lambda s: KerasTensor(s, dtype=self.compute_dtype), shape
@@ -705,6 +720,8 @@ class Layer(Stateful, Operation):
             tree.map_shape_structure, lambda s: KerasTensor(s, dtype=self.compute_dtype)
         )
         args = [make(a) for a in args]
+        if "input_shape" in kwargs:
+            args.insert(0, make(kwargs.pop("input_shape")))
         kwargs = {key.removesuffix("_shape"): make(a) for key, a in kwargs.items()}
         if not self.built:
             with self._open_name_scope():
@@ -780,16 +797,21 @@ class Layer(Stateful, Operation):
         return object.__dir__(self)
 
 
-def _with_signature_of(call, forward):
-    """A copy of `forward` that names the arguments of `call`, for whoever asks: `torch.export`
+def _with_signature_of(call, method):
+    """A copy of `method` that names the arguments of `call`, for whoever asks: `torch.export`
     does."""
+    code = method.__code__
     named = types.FunctionType(
-        forward.__code__, forward.__globals__, "forward", forward.__defaults__, forward.__closure__
+        code, method.__globals__, code.co_name, method.__defaults__, method.__closure__
     )
-    named.__doc__ = forward.__doc__
+    named.__doc__ = method.__doc__
     # Where `inspect.signature` looks; made only if somebody asks.
     named.__wrapped__ = call
     return named
+
+
+def _same_code(method, other) -> bool:
+    return getattr(method, "__code__", None) is other.__code__
 
 
 def _building(build):

@@ -18,6 +18,22 @@ class Lora(nn.Module):
     _lora_target = "kernel"
     lora_enabled = False
 
+    def _take_lora(self, rank, alpha):
+        """Keeps the two arguments of the constructor."""
+        self.lora_rank = rank
+        self.lora_alpha = alpha if alpha is not None else rank
+
+    def _enable_lora_if_asked(self):
+        """For the end of `build`."""
+        if self.lora_rank:
+            self.built = True
+            self.enable_lora(self.lora_rank, lora_alpha=self.lora_alpha)
+
+    @property
+    def variable_serialization_spec(self):
+        """Names of the weights in the order in which files keep them, by quantization mode."""
+        return {None: [self._lora_target, *(["bias"] if hasattr(self, "use_bias") else [])]}
+
     def enable_lora(self, rank, lora_alpha=None, a_initializer="he_uniform", b_initializer="zeros"):
         """Freezes the weight; adds the product of two matrices times `lora_alpha / rank` to it.
 

@@ -31,6 +31,10 @@ _PLAIN = frozenset(
 )
 
 
+# Properties that layers of Keras 1 set, to say which weights they have.
+_LISTS_OF_WEIGHTS = frozenset(("trainable_weights", "non_trainable_weights"))
+
+
 class Stateful(nn.Module):
     """The state of a layer: weights, what else has state among its attributes, and the layers
     below.
@@ -139,6 +143,9 @@ class Stateful(nn.Module):
         if isinstance(
             value, (nn.Module, nn.Parameter, Metric, SeedGenerator, list, dict, tuple, set)
         ):
+            if name in _LISTS_OF_WEIGHTS:
+                self._take_weights(value, name == "trainable_weights")
+                return
             value = self._tracked(name, value)
             if value is None:
                 return
@@ -174,8 +181,19 @@ class Stateful(nn.Module):
             value.train(self.training)
         revision.count += 1
         self.__dict__.pop(name, None)
+        if isinstance(value, Container):
+            # How many weights there were before those that are listed in it.
+            self.__dict__.setdefault("_listed_after", {})[name] = len(self._parameters)
         nn.Module.__setattr__(self, name, value)
         return None
+
+    def _take_weights(self, weights, trainable: bool) -> None:
+        """Registers weights that a layer of Keras 1 lists: `self.trainable_weights = [W, b]`."""
+        known = {id(v) for v in (*self._parameters.values(), *self._buffers.values())}
+        for variable in weights:
+            variable.trainable = trainable
+            if id(variable) not in known:
+                self._register(self._free_key(variable.name), variable)
 
     def _with_tracked_items(self, value):
         for item in value.values() if isinstance(value, dict) else value:
@@ -348,7 +366,7 @@ class Stateful(nn.Module):
 
     def save_own_variables(self, store):
         """Writes the layer's own weights into a dict-like `store` under "0", "1", ..."""
-        for index, variable in enumerate(own_variables(self)):
+        for index, variable in enumerate(saved_variables(self)):
             store[str(index)] = variable
 
     def load_own_variables(self, store):
@@ -357,7 +375,7 @@ class Stateful(nn.Module):
         Raises:
             ValueError: the number of weights or a shape differs.
         """
-        variables = own_variables(self)
+        variables = saved_variables(self)
         if len(store.keys()) != len(variables):
             hint = (
                 " The layer has not been built. Try building it first with `build()`."
@@ -406,6 +424,29 @@ def own_variables(module: nn.Module) -> list[Variable]:
         (key, v) for key, v in module._buffers.items() if v is not None and key not in transient
     ]
     return [adopted(v, key) for key, v in state if not isinstance(v, UninitializedTensorMixin)]
+
+
+def saved_variables(layer: Stateful) -> list[Variable]:
+    """The weights that files keep for a layer: its own, and those that stand in its lists, tuples
+    and dicts, in the order they were given."""
+    found = own_variables(layer)
+    known = {id(v) for v in found}
+    shift = 0
+    for name, child in layer._modules.items():
+        if isinstance(child, Container):
+            listed = [v for v in _listed(child) if id(v) not in known]
+            place = layer.__dict__.get("_listed_after", {}).get(name, 0) + shift
+            found[place:place] = listed
+            shift += len(listed)
+            known.update(map(id, listed))
+    return found
+
+
+def _listed(container: Container) -> Iterator[Variable]:
+    yield from own_variables(container)
+    for child in container._modules.values():
+        if isinstance(child, Container):
+            yield from _listed(child)
 
 
 def _own_state(module: nn.Module) -> list[Variable]:

@@ -5,6 +5,7 @@ import types
 from torchkeras import activations, config, constraints, initializers, regularizers
 from torchkeras._errors import int_tuple, one_of, positive_int, received
 from torchkeras.layers._base import Layer
+from torchkeras.layers._lora import Lora
 from torchkeras.layers._spec import InputSpec
 from torchkeras.ops.nn._convolution import (
     DEPTHWISE_LAYOUT,
@@ -147,7 +148,7 @@ class _Conv(Layer):
         self.bias = self.add_weight("bias", (size,)) if self.use_bias else None
 
 
-class _PlainConv(_Conv):
+class _PlainConv(Lora, _Conv):
     __doc__ = _Conv.__doc__
 
     def __init__(
@@ -170,6 +171,7 @@ class _PlainConv(_Conv):
         bias_constraint=None,
         **kwargs,
     ):
+        lora_rank, lora_alpha = kwargs.pop("lora_rank", None), kwargs.pop("lora_alpha", None)
         super().__init__(
             kernel_size,
             strides,
@@ -187,6 +189,7 @@ class _PlainConv(_Conv):
         self.filters = _positive("filters", filters)
         self.groups = positive_int("groups", groups)
         self._take_weight("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self._take_lora(lora_rank, lora_alpha)
         if filters % groups:
             raise ValueError(
                 "The number of filters must be evenly divisible by the number of groups. "
@@ -207,15 +210,23 @@ class _PlainConv(_Conv):
             memory_order=self._memory_order(KERNEL_LAYOUT),
         )
         self._add_bias(self.filters)
+        self._enable_lora_if_asked()
 
     def call(self, inputs):
+        kernel = self._adapted() if self.lora_enabled else self.kernel
         if type(self).convolution_op is _PlainConv.convolution_op:
-            return self.activation(self._convolved(inputs, self.kernel, self.bias))
-        outputs = self.convolution_op(inputs, self.kernel)
+            return self.activation(self._convolved(inputs, kernel, self.bias))
+        outputs = self.convolution_op(inputs, kernel)
         if self.bias is not None:
             last = self.data_format == "channels_last"
             outputs = outputs + self.bias.view(-1, *(1,) * (0 if last else self.rank))
         return self.activation(outputs)
+
+    def get_config(self):
+        config = super().get_config()
+        if self.lora_rank:
+            config |= {"lora_rank": self.lora_rank, "lora_alpha": self.lora_alpha}
+        return config
 
     def convolution_op(self, inputs, kernel):
         """The convolution without bias and activation, for subclasses to replace."""

@@ -94,7 +94,11 @@ class InputLayer(Layer):
                 ragged=self.ragged,
                 name=self.name,
             )
+        computed = output.__dict__.get("_keras_history")
         Node(self, (), {}, output)
+        if computed is not None:
+            # It goes on to be what was computed: a model that begins here makes a graph of its own.
+            output._keras_history = computed
 
     def call(self):
         raise NotImplementedError(
@@ -194,8 +198,7 @@ class Dense(Lora, Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.lora_rank = lora_rank
-        self.lora_alpha = lora_alpha if lora_alpha is not None else lora_rank
+        self._take_lora(lora_rank, lora_alpha)
         self.quantization_config = quantization_config
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
@@ -205,9 +208,7 @@ class Dense(Lora, Layer):
         self.kernel = self.add_weight("kernel", (input_shape[-1], self.units), memory_order=(1, 0))
         self.bias = self.add_weight("bias", (self.units,)) if self.use_bias else None
         self.input_spec = InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
-        if self.lora_rank:
-            self.built = True
-            self.enable_lora(self.lora_rank, lora_alpha=self.lora_alpha)
+        self._enable_lora_if_asked()
 
     def call(self, inputs, training=None):
         # Looked up past `Module.__getattr__`, which takes a tenth of a small layer's time.
@@ -218,6 +219,9 @@ class Dense(Lora, Layer):
             # One kernel, and no view of the weights to make.
             return self.activation(torch.addmm(bias, inputs, kernel))
         return self.activation(F.linear(inputs, kernel.T, bias))
+
+    def quantized_build(self, kernel_shape, mode, config=None):
+        super().quantized_build(kernel_shape, mode)
 
 
 class Activation(Layer):
@@ -445,8 +449,7 @@ class EinsumDense(Lora, Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.lora_rank = lora_rank
-        self.lora_alpha = lora_alpha if lora_alpha is not None else lora_rank
+        self._take_lora(lora_rank, lora_alpha)
         self.gptq_unpacked_column_size = gptq_unpacked_column_size
         self.quantization_config = quantization_config
 
@@ -465,9 +468,7 @@ class EinsumDense(Lora, Layer):
             memory_order=plan.output_axes + plan.input_axes if plan.is_linear else None,
         )
         self.bias = None if plan.bias_shape is None else self.add_weight("bias", plan.bias_shape)
-        if self.lora_rank:
-            self.built = True
-            self.enable_lora(self.lora_rank, lora_alpha=self.lora_alpha)
+        self._enable_lora_if_asked()
 
     def _kernel_initializer(self, plan):
         """The initializer, told which axes are inputs and which are outputs."""
@@ -491,6 +492,9 @@ class EinsumDense(Lora, Layer):
             return self.activation(plan.linear(inputs, kernel, self.bias))
         outputs = torch.einsum(self.equation, inputs, kernel)
         return self.activation(outputs if self.bias is None else outputs + self.bias)
+
+    def quantized_build(self, kernel_shape, mode, config=None):
+        super().quantized_build(kernel_shape, mode)
 
     def get_config(self):
         # As an attribute `output_shape` would be taken for the shape of the outputs.

@@ -1,18 +1,22 @@
 """Lookup tables from integers to vectors."""
 
+import functools
 import warnings
 
 import torch
 import torch.nn.functional as F
+from torch.nn import Module
 
 from torchkeras import _dtypes, constraints, initializers, regularizers
 from torchkeras._errors import positive_int, received
+from torchkeras._symbolic import infer_spec
 from torchkeras.layers._base import Layer
+from torchkeras.layers._lora import Lora
 
 __all__ = ["Embedding", "ReversibleEmbedding"]
 
 
-class Embedding(Layer):
+class Embedding(Lora, Layer):
     """A vector for each integer.
 
     Args:
@@ -29,6 +33,7 @@ class Embedding(Layer):
     """
 
     _config_if_given = ("lora_rank", "lora_alpha")
+    _lora_target = "embeddings"
 
     def __init__(
         self,
@@ -57,8 +62,7 @@ class Embedding(Layer):
         self._makes_masks = bool(mask_zero)
         # Inputs are indices: a floating one is not to lose digits on its way.
         self.autocast = False
-        self.lora_rank = lora_rank
-        self.lora_alpha = lora_alpha if lora_alpha is not None else lora_rank
+        self._take_lora(lora_rank, lora_alpha)
         self.quantization_config = quantization_config
         if weights is not None:
             self.build()
@@ -69,6 +73,7 @@ class Embedding(Layer):
     def build(self, input_shape=None):
         if not self.built:
             self.embeddings = self.add_weight("embeddings", (self.input_dim, self.output_dim))
+            self._enable_lora_if_asked()
 
     def call(self, inputs):
         if inputs.dtype not in (torch.int32, torch.int64):
@@ -77,6 +82,9 @@ class Embedding(Layer):
             vectors = F.embedding(inputs, self.embeddings)
         except IndexError:
             raise IndexError(self._range_error(inputs)) from None
+        if self.lora_enabled:
+            learned = F.embedding(inputs, self.lora_embeddings_a) @ self.lora_embeddings_b
+            vectors = vectors + self.lora_alpha / self.lora_rank * learned
         return vectors.to(self._torch_compute_dtype)
 
     def _range_error(self, inputs):
@@ -88,6 +96,12 @@ class Embedding(Layer):
 
     def compute_mask(self, inputs, mask=None):
         return inputs != 0 if self.mask_zero else None
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape, self.output_dim)
+
+    def quantized_build(self, embeddings_shape, mode, config=None):
+        super().quantized_build(embeddings_shape, mode)
 
     def get_config(self):
         config = super().get_config()
@@ -156,6 +170,12 @@ class ReversibleEmbedding(Embedding):
         if self.logit_soft_cap is None:
             return logits
         return torch.tanh(logits / self.logit_soft_cap) * self.logit_soft_cap
+
+    def compute_output_shape(self, input_shape, reverse=False):
+        return (*input_shape[:-1], self.input_dim) if reverse else (*input_shape, self.output_dim)
+
+    def compute_output_spec(self, inputs, reverse=False):
+        return infer_spec(functools.partial(Module.__call__, self, reverse=reverse), (inputs,), {})
 
     def compute_mask(self, inputs, mask=None):
         # Vectors on their way back have no padding.

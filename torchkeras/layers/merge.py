@@ -67,6 +67,10 @@ class _Merge(Layer):
             )
         return self._merge(_of_same_rank(inputs))
 
+    def _merge(self, inputs):
+        """The one tensor; layers of Keras 2 define `_merge_function`."""
+        return self._merge_function(inputs)
+
     def compute_output_shape(self, input_shape):
         sizes = {shape[0] for shape in input_shape} - {None}
         return (sizes.pop() if len(sizes) == 1 else None, *self._broadcast(input_shape))

@@ -15,7 +15,6 @@ __all__ = [
     "GroupNormalization",
     "LayerNormalization",
     "RMSNormalization",
-    "SpectralNormalization",
     "UnitNormalization",
 ]
 
@@ -493,75 +492,6 @@ class UnitNormalization(Layer):
 
     def call(self, inputs):
         return F.normalize(inputs, dim=self.axis, eps=1e-12)
-
-
-class SpectralNormalization(Layer):
-    """Divides the kernel of a layer by its largest singular value, at each step of training.
-
-    Args:
-        layer: the layer; it has a `kernel` or `embeddings`.
-        power_iterations: steps towards the singular value at each call.
-
-    Input shape: that of the layer
-    Output shape: that of the layer
-    """
-
-    def __init__(self, layer, power_iterations=1, **kwargs):
-        if not isinstance(layer, Layer):
-            raise ValueError(f"Layer {layer} supplied to wrapper is not a supported layer type.")
-        super().__init__(**kwargs)
-        if power_iterations <= 0:
-            raise ValueError(
-                "`power_iterations` should be greater than zero. "
-                + received(power_iterations=power_iterations)
-            )
-        self.layer = layer
-        self.power_iterations = power_iterations
-
-    def build(self, input_shape):
-        if not self.layer.built:
-            self.layer.build(input_shape)
-        self.input_spec = InputSpec(min_ndim=1, axes={-1: input_shape[-1]})
-        # Part of this layer's own weights too, as files have it.
-        self.kernel = kernel = self._kernel()
-        self.vector_u = self.add_weight(
-            name="vector_u",
-            shape=(1, kernel.shape[-1]),
-            initializer=initializers.TruncatedNormal(stddev=0.02),
-            trainable=False,
-            dtype=kernel.dtype,
-        )
-
-    def _kernel(self):
-        for name in ("kernel", "embeddings"):
-            if hasattr(self.layer, name):
-                return getattr(self.layer, name)
-        raise ValueError(
-            f"{type(self.layer).__name__} object has no attribute 'kernel' nor 'embeddings'"
-        )
-
-    def call(self, inputs, training=False):
-        if training:
-            with torch.no_grad():
-                vector_u, kernel = self.normalized_weights()
-                self.vector_u.copy_(vector_u)
-                self._kernel().copy_(kernel)
-        return self.layer(inputs).to(inputs.dtype)
-
-    def normalized_weights(self):
-        """The next `vector_u`, and the kernel divided by its largest singular value."""
-        kernel, vector_u = self._kernel(), self.vector_u
-        matrix = kernel.reshape(-1, kernel.shape[-1])
-        for _ in range(self.power_iterations):
-            vector_v = F.normalize(vector_u @ matrix.T, dim=None, eps=config.epsilon())
-            vector_u = F.normalize(vector_v @ matrix, dim=None, eps=config.epsilon())
-        sigma = vector_v @ matrix @ vector_u.T
-        # A kernel of zeros stays as it is.
-        empty = ~kernel.any()
-        return (
-            torch.where(empty, self.vector_u, vector_u),
-            torch.where(empty, kernel, kernel / sigma.reshape(())),
-        )
 
 
 def channels_second(x, axis):

@@ -1,8 +1,10 @@
-"""Layers around a layer: over the steps of sequences, and in both directions."""
+"""Layers around a layer: over the steps of sequences, in both directions, with a normalized
+kernel."""
 
 import torch
+import torch.nn.functional as F
 
-from torchkeras import tree
+from torchkeras import config, initializers, tree
 from torchkeras._errors import received
 from torchkeras._serialize import (
     CustomObjectScope,
@@ -10,9 +12,10 @@ from torchkeras._serialize import (
     serialize_keras_object,
 )
 from torchkeras.layers._base import Layer
+from torchkeras.layers._spec import InputSpec
 from torchkeras.layers.recurrent import RNN
 
-__all__ = ["Bidirectional", "TimeDistributed", "Wrapper"]
+__all__ = ["Bidirectional", "SpectralNormalization", "TimeDistributed", "Wrapper"]
 
 
 class Wrapper(Layer):
@@ -339,3 +342,68 @@ def _renamed(layer, prefix, **changes):
         **changes,
     }
     return deserialize_keras_object(config)
+
+
+class SpectralNormalization(Wrapper):
+    """Divides the kernel of a layer by its largest singular value, at each step of training.
+
+    Args:
+        layer: the layer; it has a `kernel` or `embeddings`.
+        power_iterations: steps towards the singular value at each call.
+
+    Input shape: that of the layer
+    Output shape: that of the layer
+    """
+
+    def __init__(self, layer, power_iterations=1, **kwargs):
+        super().__init__(layer, **kwargs)
+        if power_iterations <= 0:
+            raise ValueError(
+                "`power_iterations` should be greater than zero. "
+                + received(power_iterations=power_iterations)
+            )
+        self.power_iterations = power_iterations
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.input_spec = InputSpec(min_ndim=1, axes={-1: input_shape[-1]})
+        # Part of this layer's own weights too, as files have it.
+        self.kernel = kernel = self._kernel()
+        self.vector_u = self.add_weight(
+            name="vector_u",
+            shape=(1, kernel.shape[-1]),
+            initializer=initializers.TruncatedNormal(stddev=0.02),
+            trainable=False,
+            dtype=kernel.dtype,
+        )
+
+    def _kernel(self):
+        for name in ("kernel", "embeddings"):
+            if hasattr(self.layer, name):
+                return getattr(self.layer, name)
+        raise ValueError(
+            f"{type(self.layer).__name__} object has no attribute 'kernel' nor 'embeddings'"
+        )
+
+    def call(self, inputs, training=False):
+        if training:
+            with torch.no_grad():
+                vector_u, kernel = self.normalized_weights()
+                self.vector_u.copy_(vector_u)
+                self._kernel().copy_(kernel)
+        return self.layer(inputs).to(inputs.dtype)
+
+    def normalized_weights(self):
+        """The next `vector_u`, and the kernel divided by its largest singular value."""
+        kernel, vector_u = self._kernel(), self.vector_u
+        matrix = kernel.reshape(-1, kernel.shape[-1])
+        for _ in range(self.power_iterations):
+            vector_v = F.normalize(vector_u @ matrix.T, dim=None, eps=config.epsilon())
+            vector_u = F.normalize(vector_v @ matrix, dim=None, eps=config.epsilon())
+        sigma = vector_v @ matrix @ vector_u.T
+        # A kernel of zeros stays as it is.
+        empty = ~kernel.any()
+        return (
+            torch.where(empty, self.vector_u, vector_u),
+            torch.where(empty, kernel, kernel / sigma.reshape(())),
+        )
