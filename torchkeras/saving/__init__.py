@@ -10,4 +10,5 @@ from torchkeras._serialize import (
     register_keras_serializable,
     serialize_keras_object,
 )
+from torchkeras.saving._editor import *
 from torchkeras.saving._models import *

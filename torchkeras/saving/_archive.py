@@ -21,7 +21,8 @@ METADATA = "metadata.json"
 WEIGHTS = "model.weights.h5"
 ASSETS = "assets"
 
-CHUNK = 1 << 20
+# Small enough for the caches of a processor.
+CHUNK = 1 << 16
 # A member of an archive may say that it is larger than what is stored for it, by this factor at
 # most (deflate reaches 1032 on data that no model consists of), unless it is small.
 MAX_EXPANSION = 100
@@ -150,6 +151,14 @@ class ZipReader:
             self._file.close()
             raise
         self.names = set(self._zip.namelist())
+        declared = sum(info.file_size for info in self._zip.infolist())
+        stored = os.fstat(self._file.fileno()).st_size
+        if declared > SMALL and declared > MAX_EXPANSION * stored:
+            self.__exit__()
+            raise ValueError(
+                f"Not allowed: ZIP members declare {declared} bytes but the file has {stored}; "
+                f"refusing to load a potential decompression bomb. Received: filepath={path}"
+            )
 
     def __enter__(self) -> "ZipReader":
         return self

@@ -5,6 +5,7 @@ import contextlib
 import json
 import math
 import os
+import struct
 import types
 import warnings
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -23,6 +24,9 @@ MAX_EXPANSION = 1100
 SMALL = 1 << 24
 MAX_RANK = 64
 
+CHUNK = 1 << 18
+# How a global heap begins: HDF5 File Format Specification 3.0, section III.E.
+HEAP = b"GCOL\x01\0\0\0"
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -48,6 +52,11 @@ def opened(source: str | BinaryIO) -> Iterator[Any]:
     """
     if isinstance(source, str) and not os.path.exists(source):
         raise FileNotFoundError(f"No such file. Received: filepath={source}")
+    if isinstance(source, str):
+        with open(source, "rb") as raw:
+            _check_heaps(raw)
+    else:
+        _check_heaps(source)
     try:
         file = h5py().File(source, "r")
     except (OSError, RuntimeError, ValueError) as error:
@@ -57,6 +66,39 @@ def opened(source: str | BinaryIO) -> Iterator[Any]:
         ) from error
     with file:
         yield file
+
+
+def _check_heaps(file: BinaryIO) -> None:
+    """Refuses a heap of strings with an object of no size, which HDF5 would read for ever.
+
+    Raises:
+        ValueError: there is one.
+    """
+    places, start, tail = [], 0, b""
+    while chunk := file.read(CHUNK):
+        data = tail + chunk
+        place = data.find(HEAP)
+        while place >= 0:
+            places.append(start - len(tail) + place)
+            place = data.find(HEAP, place + 1)
+        start += len(chunk)
+        tail = data[1 - len(HEAP) :]
+    for place in places:
+        file.seek(place)
+        size = struct.unpack("<8xQ", file.read(16).ljust(16, b"\0"))[0]
+        _check_heap(file.read(max(0, min(size, start) - 16)))
+    file.seek(0)
+
+
+def _check_heap(heap: bytes) -> None:
+    place = 0
+    while place + 16 <= len(heap):
+        index, size = struct.unpack_from("<H6xQ", heap, place)
+        # The free space, number 0, counts its own head.
+        needed = size if index == 0 else 16 + (size + 7 & ~7)
+        if not 0 < needed <= len(heap) - place:
+            raise ValueError("Invalid H5 file: a heap of strings is damaged.")
+        place += needed
 
 
 # Safe reading
@@ -89,14 +131,44 @@ def has(parent: Any, path: str) -> bool:
 
 
 def _child(parent: Any, path: str) -> Any:
-    for part in path.split("/"):
-        if not part or part in (".", ".."):
-            raise ValueError(f"Invalid path in H5 file: {path}")
+    parts = path.split("/")
+    if any(part in ("", ".", "..") for part in parts):
+        raise ValueError(f"Invalid path in H5 file: {path!r}")
+    for part in parts:
         if not isinstance(parent, h5py().Group):
             raise KeyError(path)
         _checked_link(parent, part)
-        parent = parent[part]
+        try:
+            parent = parent[part]
+        except (KeyError, OSError, RuntimeError) as error:
+            raise ValueError(f"Invalid H5 file: '{path}' cannot be opened: {error}") from error
     return parent
+
+
+def attribute(group: Any, name: str, default: Any = None) -> Any:
+    """An attribute of a group, a dataset or the file."""
+    try:
+        return group.attrs.get(name, default)
+    except (KeyError, OSError, RuntimeError, TypeError, UnicodeError) as error:
+        raise ValueError(f"Invalid H5 file: '{name}' cannot be read: {error}") from error
+
+
+def keys(group: Any) -> list[str]:
+    """The names in a group."""
+    try:
+        return list(group.keys())
+    except (OSError, RuntimeError, UnicodeError) as error:
+        raise ValueError(f"Invalid H5 file: a group cannot be read: {error}") from error
+
+
+def is_group(parent: Any, name: str) -> bool:
+    """Whether what has that name is a group, and no link to one."""
+    return isinstance(_child(parent, name), h5py().Group)
+
+
+def place_of(group: Any) -> int:
+    """Where a group is in its file: two names of one group have the same place."""
+    return int(h5py().h5o.get_info(group.id).addr)
 
 
 def group_at(parent: Any, path: str) -> Any:
@@ -124,7 +196,7 @@ def array_at(parent: Any, path: str) -> np.ndarray:
         raise ValueError(f"Invalid H5 file, expected Dataset, received {type(dataset)}")
     check_dataset(dataset)
     try:
-        if str(dataset.attrs.get("dtype", "")) == "bfloat16":
+        if str(attribute(dataset, "dtype", "")) == "bfloat16":
             bits = torch.from_numpy(np.array(dataset).view(np.int16).copy())
             return bits.view(torch.bfloat16).float().numpy()
         return np.array(dataset)
@@ -133,7 +205,14 @@ def array_at(parent: Any, path: str) -> np.ndarray:
 
 
 def check_dataset(dataset: Any) -> None:
-    """Refuses a dataset that reads other files or would fill the memory."""
+    """Refuses a dataset that is damaged, reads other files or would fill the memory."""
+    try:
+        _check_dataset(dataset)
+    except (OSError, RuntimeError, TypeError) as error:
+        raise ValueError(f"Invalid H5 file: a dataset cannot be read: {error}") from error
+
+
+def _check_dataset(dataset: Any) -> None:
     if dataset.external:
         raise ValueError(f"Not allowed: H5 file with external Dataset: {dataset.external}")
     if dataset.is_virtual:
@@ -143,6 +222,10 @@ def check_dataset(dataset: Any) -> None:
         raise ValueError(f"Not allowed: H5 dataset '{dataset.name}' of shape {shape}")
     if dataset.dtype.kind not in "biufcSV" and not h5py().check_string_dtype(dataset.dtype):
         raise ValueError(f"Not allowed: H5 dataset '{dataset.name}' of dtype {dataset.dtype}")
+    if dataset.dtype.kind in "fiu":
+        usual = h5py().h5t.py_create(dataset.dtype)
+        if not dataset.id.get_type().equal(usual):
+            raise ValueError(f"Invalid H5 file: '{dataset.name}' has numbers of an unknown kind.")
     declared = math.prod(shape) * dataset.dtype.itemsize
     stored = dataset.id.get_storage_size()
     expansion = 1 if dataset.chunks is None else MAX_EXPANSION
@@ -156,11 +239,20 @@ def check_dataset(dataset: Any) -> None:
 def as_array(value: Any) -> np.ndarray:
     """What to store for a weight or an array."""
     if isinstance(value, torch.Tensor):
-        value = value.detach().cpu()
+        value = _in_order(value.detach().cpu())
         if value.dtype is torch.bfloat16:
-            return value.contiguous().view(torch.int16).numpy().view("V2")
+            return value.view(torch.int16).numpy().view("V2")
         return value.numpy()
     return np.asarray(value)
+
+
+def _in_order(value: torch.Tensor) -> torch.Tensor:
+    """A tensor in the order of the file; torch transposes matrices fastest."""
+    if value.dim() > 1 and value.numel() and value.stride(-1) != 1:
+        rows = value.movedim(-1, 0)
+        if rows.is_contiguous():
+            return rows.view(len(rows), -1).T.contiguous().view(value.shape)
+    return value.contiguous()
 
 
 # The stores
@@ -180,10 +272,10 @@ class _Entry(Mapping):
 
     def __iter__(self) -> Iterator[str]:
         for group in self._groups:
-            yield from group.keys()
+            yield from keys(group)
 
     def __len__(self) -> int:
-        return sum(len(group) for group in self._groups)
+        return sum(len(keys(group)) for group in self._groups)
 
 
 class Reader:
@@ -358,7 +450,7 @@ class ShardedReader:
         """The arrays of the object at a path, by name; none where the map does not know it."""
         place = f"{path}/vars" if path else "vars"
         names = self._map.get(f"/{place}", [])
-        files = [self._file(name) for name in ([names] if isinstance(names, str) else names)]
+        files = [self._file(name) for name in (names if isinstance(names, list) else [names])]
         return _Entry([group_at(file, place) for file in files if has(file, place)])
 
 

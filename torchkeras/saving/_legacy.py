@@ -1,27 +1,34 @@
 """Whole models and weights in the HDF5 layout of Keras 1 and 2, which Keras 3 still writes."""
 
+import inspect
 import json
+import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from torchkeras import _version
+from torchkeras import _version, losses, metrics
+from torchkeras._naming import to_snake_case
 from torchkeras._serialize import (
     CustomObjectScope,
     deserialize_keras_object,
     serialize_keras_object,
 )
 from torchkeras._variable import Variable
-from torchkeras.saving import _archive, _configs, _h5
+from torchkeras.layers._state import saved_variables
+from torchkeras.saving import _archive, _configs, _h5, _old_weights, _optimizer_state
 
 __all__ = []
+
+# HDF5 takes no attribute that is larger; a longer list goes on in `name0`, `name1`, ...
+MAX_ATTRIBUTE = 64512
 
 
 def is_legacy(file: Any) -> bool:
     """Whether an HDF5 file is laid out layer by layer."""
-    return "layer_names" in file.attrs or _h5.has(file, "model_weights")
+    return _h5.attribute(file, "layer_names") is not None or _h5.has(file, "model_weights")
 
 
 # Writing
@@ -29,24 +36,20 @@ def is_legacy(file: Any) -> bool:
 
 def save(model, filepath: str, include_optimizer: bool) -> None:
     """Writes a model with its configuration."""
+    os.makedirs(os.path.dirname(os.path.realpath(filepath)), exist_ok=True)
     with _archive.replacing(filepath) as part, _h5.h5py().File(part, "w") as file:
         _mark(file)
         config = {"class_name": type(model).__name__, "config": model.get_config()}
         file.attrs["model_config"] = _text(config)
+        optimizer = getattr(model, "optimizer", None) if include_optimizer else None
+        if not hasattr(optimizer, "get_config"):
+            optimizer = None
+        if optimizer is not None and model.compiled:
+            file.attrs["training_config"] = _text(_training_config(model, optimizer))
         _write_layers(model, file.create_group("model_weights"))
-        optimizer = getattr(model, "optimizer", None)
-        if not include_optimizer or not hasattr(optimizer, "get_config"):
-            return
-        training = dict(model.get_compile_config() or {})
-        training["optimizer_config"] = {
-            "class_name": type(optimizer).__name__,
-            "config": serialize_keras_object(optimizer)["config"],
-        }
-        training.pop("optimizer", None)
-        file.attrs["training_config"] = _text(training)
-        if optimizer.built:
+        if optimizer is not None and optimizer.variables:
             group = file.create_group("optimizer_weights")
-            _write(group, [(v.path, v) for v in optimizer.variables])
+            _write(group, list(optimizer.variables))
 
 
 def save_weights(model, filepath: str) -> None:
@@ -65,29 +68,79 @@ def _text(config: Any) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    return serialize_keras_object(value)
+    return value.item() if isinstance(value, np.generic) else serialize_keras_object(value)
+
+
+def _training_config(model, optimizer) -> dict[str, Any]:
+    training = dict(model.get_compile_config() or {})
+    training.pop("optimizer", None)
+    # Keras does not read its own short names back from these files: "mse".
+    training["loss"] = _spelt_out(training.get("loss"), _function_name)
+    for key in ("metrics", "weighted_metrics"):
+        training[key] = _spelt_out(training.get(key), _metric_config)
+    config = serialize_keras_object(optimizer)
+    training["optimizer_config"] = {
+        "class_name": config["registered_name"] or config["class_name"],
+        "config": config["config"],
+    }
+    return training
+
+
+def _spelt_out(value: Any, spell: Callable[[str], Any]) -> Any:
+    if isinstance(value, str):
+        return spell(value)
+    if isinstance(value, (list, tuple)):
+        return [_spelt_out(item, spell) for item in value]
+    if isinstance(value, dict) and "class_name" not in value:
+        return {key: _spelt_out(item, spell) for key, item in value.items()}
+    return value
+
+
+def _function_name(name: str) -> str:
+    return getattr(vars(losses).get(name), "__name__", name)
+
+
+def _metric_config(name: str) -> Any:
+    """A short name, such as "mae", is what the metric is called; its class is another matter."""
+    full_name = getattr(vars(metrics).get(name), "__name__", name)
+    for key, found in vars(metrics).items():
+        if full_name != name and inspect.isclass(found) and to_snake_case(key) == full_name:
+            return serialize_keras_object(found(name=name))
+    return full_name
 
 
 def _write_layers(model, group: Any) -> None:
-    layers = list(_layers(model))
-    group.attrs["layer_names"] = [layer.name.encode() for layer in layers]
+    _write_names(group, "layer_names", [layer.name for layer in model.layers])
     _mark(group)
-    for layer in layers:
-        _write(group.create_group(layer.name), [(v.path, v) for v in _weights(layer)])
+    # In this order no name of a group is the beginning of one that is there already.
+    for layer in sorted(model.layers, key=lambda layer: layer.name):
+        _write(group.require_group(layer.name), _weights(layer))
+    _write(group.require_group("top_level_model_weights"), saved_variables(model))
 
 
-def _write(group: Any, variables: list[tuple[str, Variable]]) -> None:
-    group.attrs["weight_names"] = [name.encode() for name, _ in variables]
-    for name, variable in variables:
+def _write(group: Any, variables: list[Variable]) -> None:
+    names: list[str] = []
+    for variable in variables:
+        name = variable.path
+        while name in names:
+            name += "_1"
+        names.append(name)
         array = _h5.as_array(variable)
-        dataset = group.create_dataset(name, array.shape, dtype=array.dtype)
-        dataset[...] = array
+        dataset = group.create_dataset(name, data=array)
+        if array.dtype.kind == "V":
+            dataset.attrs["dtype"] = "bfloat16"
+    _write_names(group, "weight_names", names)
 
 
-def _layers(model) -> Iterator[Any]:
-    yield from model.layers
+def _write_names(group: Any, attribute: str, names: list[str]) -> None:
+    encoded = np.array([name.encode() for name in names])
+    parts = 1
+    chunks = [encoded]
+    while any(chunk.nbytes > MAX_ATTRIBUTE for chunk in chunks):
+        parts += 1
+        chunks = np.array_split(encoded, parts)
+    for number, chunk in enumerate(chunks):
+        group.attrs[attribute if parts == 1 else f"{attribute}{number}"] = chunk
 
 
 def _weights(layer) -> list[Variable]:
@@ -102,31 +155,36 @@ def load(filepath: str, custom_objects, compile: bool, safe_mode: bool):
     """A model from its configuration and weights.
 
     Raises:
-        ValueError: a file of weights alone.
+        ValueError: a file of weights alone, or one that asks for what is not safe.
     """
     with _h5.opened(filepath) as file:
-        if "model_config" not in file.attrs:
+        config = _h5.attribute(file, "model_config")
+        if config is None:
             raise ValueError(
-                "No model config found in the file. It may hold weights alone: make the model and "
-                f"use `load_weights`. Received: filepath={filepath}"
+                f"No model config found in the file at {filepath}. It may hold weights alone: make "
+                "the model and use `load_weights`."
             )
-        config = _configs.read_json(file.attrs["model_config"], "configuration of the model")
-        with CustomObjectScope(custom_objects or {}):
-            model = deserialize_keras_object(_configs.converted(config), safe_mode=safe_mode)
-            load_weights(model, _h5.group_at(file, "model_weights"))
-            if compile and "training_config" in file.attrs:
-                text = file.attrs["training_config"]
-                _compile(model, _configs.read_json(text, "training configuration"), safe_mode)
+        config = _configs.read_json(config, "configuration of the model")
+        version = _old_weights.said((file,), "keras_version")
+        with CustomObjectScope(custom_objects):
+            with _configs.building():
+                config = _configs.modern(config, version)
+                model = deserialize_keras_object(config, safe_mode=safe_mode)
+            load_weights(model, file)
+            text = _h5.attribute(file, "training_config")
+            if compile and text is not None:
+                with _configs.building():
+                    _compile(model, _configs.read_json(text, "training configuration"), safe_mode)
                 _load_optimizer(model, file)
     return model
 
 
 def _compile(model, training: dict, safe_mode: bool) -> None:
     arguments = _configs.compile_arguments(training)
-    optimizer = _configs.converted(arguments.pop("optimizer"))
+    optimizer = arguments.pop("optimizer")
     given = {key: value for key, value in arguments.items() if value is not None}
     model.compile(
-        deserialize_keras_object(optimizer, safe_mode=safe_mode),
+        deserialize_keras_object(_configs.converted_optimizer(optimizer), safe_mode=safe_mode),
         **deserialize_keras_object(given, safe_mode=safe_mode),
     )
 
@@ -136,68 +194,116 @@ def _load_optimizer(model, file: Any) -> None:
     if not _h5.has(file, "optimizer_weights") or not hasattr(optimizer, "build"):
         return
     optimizer.build(model.trainable_variables)
-    arrays = _arrays(_h5.group_at(file, "optimizer_weights"))
-    variables = optimizer.variables
-    if [a.shape for a in arrays] != [tuple(v.shape) for v in variables]:
+    group = _h5.group_at(file, "optimizer_weights")
+    names = _names(group, "weight_names")
+    arrays = _arrays(file, "optimizer_weights")
+    pairs = _optimizer_state.matched(optimizer, arrays, names)
+    if pairs is None:
         warnings.warn(
             "Error in loading the saved optimizer state. As a result, your model is starting with "
             "a freshly initialized optimizer.",
             stacklevel=5,
         )
         return
-    for variable, array in zip(variables, arrays):
+    for variable, array in pairs:
         variable.assign(array)
 
 
 def load_weights(model, file: Any, by_name: bool = False, skip_mismatch: bool = False) -> None:
-    """Reads the weights of a model from a group laid out layer by layer.
+    """Reads the weights of a model from a group laid out layer by layer; all or, where one does not
+    fit, none.
 
     Raises:
         ValueError: layers or shapes that do not agree.
     """
-    group = _h5.group_at(file, "model_weights") if "layer_names" not in file.attrs else file
-    saved = {name: _arrays(_h5.group_at(group, name)) for name in _names(group, "layer_names")}
-    saved = {name: arrays for name, arrays in saved.items() if arrays}
-    layers = [layer for layer in _layers(model) if _weights(layer)]
+    group = _h5.group_at(file, "model_weights") if _h5.has(file, "model_weights") else file
+    made = _old_weights.origin(group, file, file.file)
+    saved = [(name, _arrays(group, name)) for name in _names(group, "layer_names")]
     if by_name:
-        pairs = [(layer, saved[layer.name]) for layer in layers if layer.name in saved]
+        named = {layer.name: layer for layer in model.layers}
+        pairs = [(named[name], name, arrays) for name, arrays in saved if name in named]
     else:
-        if len(saved) != len(layers):
-            raise ValueError(
-                "Layer count mismatch when loading weights from file. Model expected "
-                f"{len(layers)} layers, found {len(saved)} saved layers."
-            )
-        pairs = list(zip(layers, saved.values()))
-    for layer, arrays in pairs:
-        _assign(layer, arrays, skip_mismatch)
+        pairs = _in_order(model, [(name, arrays) for name, arrays in saved if arrays])
+    values = []
+    for number, (layer, name, arrays) in enumerate(pairs):
+        place = f"layer #{number} (named {layer.name})"
+        if name != layer.name:
+            place = f"layer #{number} (named {layer.name} in the current model, {name} in the file)"
+        arrays = _old_weights.converted(layer, arrays, made)
+        values += _values(place, _weights(layer), arrays, skip_mismatch and by_name, skip_mismatch)
+    if _h5.has(group, "top_level_model_weights"):
+        arrays = _arrays(group, "top_level_model_weights")
+        values += _values("the model", saved_variables(model), arrays, skip_mismatch, skip_mismatch)
+    for variable, array in values:
+        variable.assign(array)
 
 
-def _assign(layer, arrays: list[np.ndarray], skip_mismatch: bool) -> None:
-    variables = _weights(layer)
-    expected = [tuple(v.shape) for v in variables]
-    found = [array.shape for array in arrays]
-    if expected == found:
-        for variable, array in zip(variables, arrays):
-            variable.assign(array)
-        return
-    message = (
-        f"Weight mismatch in layer '{layer.name}': it expects weights of shapes {expected}, the "
-        f"file has {found}."
-    )
-    if not skip_mismatch:
-        raise ValueError(message)
-    warnings.warn(f"Skipping loading of weights. {message}", stacklevel=5)
+def _in_order(model, saved: list[tuple[str, list]]) -> list[tuple]:
+    layers = [layer for layer in model.layers if _weights(layer)]
+    if len(saved) != len(layers):
+        raise ValueError(
+            f"Layer count mismatch when loading weights from file. Model expected {len(layers)} "
+            f"layers, found {len(saved)} saved layers."
+        )
+    named = {layer.name: layer for layer in layers}
+    if {name for name, _ in saved} == {*named}:
+        # The same layers; their order depends on how the version at hand walks a graph.
+        return [(named[name], name, arrays) for name, arrays in saved]
+    return [(layer, name, arrays) for layer, (name, arrays) in zip(layers, saved)]
 
 
-def _arrays(group: Any) -> list[np.ndarray]:
-    return [_h5.array_at(group, name) for name in _names(group, "weight_names")]
+def _values(
+    place: str,
+    variables: list[Variable],
+    arrays: list[np.ndarray],
+    may_differ_in_number: bool,
+    may_differ_in_shape: bool,
+) -> list[tuple[Variable, np.ndarray]]:
+    """Variables with their values, without those that do not fit and need not."""
+    if len(variables) != len(arrays):
+        message = (
+            f"Weight count mismatch for {place}. Layer expects {len(variables)} weight(s). "
+            f"Received {len(arrays)} saved weight(s)"
+        )
+        if not may_differ_in_number:
+            raise ValueError(message)
+        warnings.warn(f"Skipping loading of weights: {message}", stacklevel=5)
+        return []
+    pairs = []
+    for variable, array in zip(variables, arrays):
+        if tuple(variable.shape) == array.shape:
+            pairs.append((variable, array))
+            continue
+        message = (
+            f"Shape mismatch in {place} for weight {variable.path}. Weight expects shape "
+            f"{tuple(variable.shape)}. Received saved weight with shape {array.shape}"
+        )
+        if not may_differ_in_shape:
+            raise ValueError(message)
+        warnings.warn(f"Skipping loading weights: {message}", stacklevel=5)
+    return pairs
+
+
+def _arrays(parent: Any, name: str) -> list[np.ndarray]:
+    try:
+        group = _h5.group_at(parent, name)
+        return [_h5.array_at(group, weight) for weight in _names(group, "weight_names")]
+    except KeyError as error:
+        raise ValueError(
+            f"The file is damaged: it does not hold {error}, which belongs to '{name}'."
+        ) from error
 
 
 def _names(group: Any, attribute: str) -> list[str]:
     """A list of names, which may go on in `...0`, `...1` where it is long."""
-    names = list(group.attrs.get(attribute, ()))
-    number = 0
-    while f"{attribute}{number}" in group.attrs:
-        names.extend(group.attrs[f"{attribute}{number}"])
-        number += 1
-    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+    names = _h5.attribute(group, attribute, ())
+    parts = [names]
+    while (part := _h5.attribute(group, f"{attribute}{len(parts) - 1}")) is not None:
+        parts.append(part)
+    if not all(isinstance(part, (tuple, list, np.ndarray)) for part in parts):
+        raise ValueError(f"Invalid H5 file: '{attribute}' is no list of names.")
+    return [
+        name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+        for part in parts
+        for name in part
+    ]

@@ -8,11 +8,20 @@ import warnings
 
 from torchkeras import _version
 from torchkeras._serialize import (
-    CustomObjectScope,
+    ObjectSharingScope,
     deserialize_keras_object,
     serialize_keras_object,
 )
-from torchkeras.saving import _archive, _configs, _h5, _legacy, _walk
+from torchkeras.saving import (
+    _archive,
+    _configs,
+    _h5,
+    _legacy,
+    _optimizer_state,
+    _safetensors,
+    _tensorflow,
+    _walk,
+)
 
 __all__ = ["load_model", "load_weights", "save_model", "save_weights"]
 
@@ -45,14 +54,16 @@ def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
             "The following argument(s) are not supported with the native Keras format: "
             f"{list(kwargs)}"
         )
-    if path.endswith(HDF5_SUFFIXES) or save_format in ("h5", "hdf5"):
-        if zipped is not None:
-            raise ValueError(f"`zipped` is for the `.keras` format only. Received: filepath={path}")
-        if _archive.may_write(path, overwrite):
-            _legacy.save(model, path, include_optimizer)
-        return
+    _warn_unbuilt(model)
     suffix = os.path.splitext(path)[1]
-    if suffix not in (".keras", ""):
+    is_hdf5 = path.endswith(HDF5_SUFFIXES) or save_format in ("h5", "hdf5")
+    as_folder = (save_format == "tf" or not suffix) if zipped is None else not zipped
+    if as_folder and suffix == ".keras":
+        raise ValueError(
+            "When using `zipped=False`, the `filepath` argument should not end in `.keras`. "
+            f"Received: filepath={path}"
+        )
+    if not (as_folder or is_hdf5 or suffix == ".keras"):
         raise ValueError(
             "Invalid filepath extension for saving. Please add either a `.keras` extension for the "
             "native Keras format (recommended) or a `.h5` extension. "
@@ -60,12 +71,18 @@ def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
         )
     if not _archive.may_write(path, overwrite):
         return
-    as_folder = not suffix if zipped is None else not zipped
+    if is_hdf5 and zipped is not False:
+        _legacy.save(model, path, include_optimizer)
+        return
     if as_folder:
         with _archive.replacing_in_folder(path, last=_archive.CONFIG) as folder:
             _write_parts(model, folder)
         return
-    with tempfile.TemporaryDirectory() as folder, _archive.replacing(path) as part:
+    beside = os.path.dirname(os.path.realpath(path))
+    with (
+        tempfile.TemporaryDirectory(prefix=".", suffix=".part", dir=beside) as folder,
+        _archive.replacing(path) as part,
+    ):
         _write_parts(model, folder)
         with _archive.ZipWriter(part) as archive:
             for name in (_archive.METADATA, _archive.CONFIG, _archive.WEIGHTS):
@@ -75,10 +92,21 @@ def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
                 archive.add_folder(_archive.ASSETS, assets)
 
 
+def _warn_unbuilt(model) -> None:
+    if not model.built:
+        warnings.warn(
+            "You are saving a model that has not yet been built. It might not contain any weights "
+            "yet. Consider building the model first by calling it on some data.",
+            stacklevel=4,
+        )
+
+
 def _write_parts(model, folder: str) -> None:
     """The files that a `.keras` file consists of."""
+    with ObjectSharingScope():
+        config = serialize_keras_object(model)
     texts = {
-        _archive.CONFIG: serialize_keras_object(model),
+        _archive.CONFIG: config,
         _archive.METADATA: {
             "keras_version": _version.KERAS_VERSION,
             "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
@@ -115,18 +143,12 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     """
     path = str(filepath)
     if os.path.isdir(path):
-        if os.path.exists(os.path.join(path, "saved_model.pb")):
-            raise ValueError(
-                "TensorFlow SavedModels hold a TensorFlow program, which cannot run here. Save the "
-                f"model as `.keras` or `.h5` with TensorFlow instead. Received: filepath={path}"
-            )
+        if _tensorflow.is_saved_model(path):
+            return _tensorflow.load_model(path, custom_objects, compile, safe_mode)
         return _load_folder(path, custom_objects, compile, safe_mode)
     if not os.path.isfile(path):
-        raise ValueError(
-            f"File not found: filepath={path}. Please ensure the file is an accessible `.keras` "
-            "zip file."
-        )
-    if _h5.is_hdf5(path):
+        raise _missing(path)
+    if path.endswith(HDF5_SUFFIXES) or _h5.is_hdf5(path):
         return _legacy.load(path, custom_objects, compile, safe_mode)
     with _archive.ZipReader(path) as archive:
         model = _revived(archive.text(_archive.CONFIG), custom_objects, compile, safe_mode)
@@ -137,6 +159,20 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
         ):
             _read_state(model, _h5.Reader(weights), assets)
     return model
+
+
+def _missing(path: str) -> Exception:
+    if path.endswith(HDF5_SUFFIXES):
+        return FileNotFoundError(f"No such file. Received: filepath={path}")
+    if path.endswith(".keras"):
+        return ValueError(
+            f"File not found: filepath={path}. Please ensure the file is an accessible `.keras` "
+            "zip file."
+        )
+    return ValueError(
+        f"File format not supported: filepath={path}. What can be loaded are `.keras` files, "
+        "folders with the content of one, and legacy `.h5` files."
+    )
 
 
 def _load_folder(path: str, custom_objects, compile: bool, safe_mode: bool):
@@ -153,13 +189,14 @@ def _load_folder(path: str, custom_objects, compile: bool, safe_mode: bool):
 
 def _revived(text: str, custom_objects, compile: bool, safe_mode: bool):
     """A model with fresh weights from its configuration."""
-    config = _configs.read_json(text, "configuration of the model")
+    config = _configs.modern(_configs.read_json(text, "configuration of the model"))
     if not compile:
-        config.pop("compile_config", None)
-    if _configs.is_old(config):
-        config = _configs.converted(config)
-    with CustomObjectScope(custom_objects or {}):
-        return deserialize_keras_object(config, safe_mode=safe_mode)
+        config = {**config, "compile_config": None}
+    with ObjectSharingScope(), _configs.building():
+        model = deserialize_keras_object(config, custom_objects, safe_mode)
+    if not _walk.is_saveable(model):
+        raise ValueError(f"The configuration is not of a model but of {model!r}")
+    return model
 
 
 def _read_state(model, weights, assets: str | None) -> None:
@@ -180,8 +217,16 @@ def _built_optimizer(model):
 
 def _read_optimizer(optimizer, weights) -> None:
     """The state of an optimizer, where the file has one; one that does not fit is left out."""
-    if optimizer is None or not weights.entry("optimizer"):
+    entry = {} if optimizer is None else weights.entry("optimizer")
+    if not entry:
         return
+    if len(entry) != len(optimizer.variables) and {*entry} == {*map(str, range(len(entry)))}:
+        arrays = [entry[str(index)] for index in range(len(entry))]
+        pairs = _optimizer_state.matched(optimizer, arrays)
+        if pairs is not None:
+            for variable, array in pairs:
+                variable.assign(array)
+            return
     failure = _walk.load_state(_Holder(optimizer), weights, journal=True, partial=True)
     if failure is not None:
         warnings.warn(
@@ -201,7 +246,9 @@ def save_weights(model, filepath, overwrite=True, max_shard_size=None, **kwargs)
 
     Args:
         model: the model.
-        filepath: where to; `.h5` and `.hdf5` alone make a file in the older format.
+        filepath: where to; `.h5` and `.hdf5` alone make a file in the older format, `.safetensors`
+            one with the weights of `state_dict()`. A path without suffix, or with the `.ckpt` of
+            TensorFlow's tutorials, gets `.weights.h5` added, and is read back without it.
         overwrite: whether to replace a file without asking.
         max_shard_size: gigabytes in one file; more are written to several, with a map in JSON.
 
@@ -209,27 +256,50 @@ def save_weights(model, filepath, overwrite=True, max_shard_size=None, **kwargs)
         ValueError: another suffix.
     """
     path = str(filepath)
+    skip = kwargs.pop("objects_to_skip", None) or ()
+    save_format = kwargs.pop("save_format", None)
     if kwargs:
         raise ValueError(f"Invalid keyword arguments: {kwargs}")
+    if not model.built:
+        raise ValueError(
+            "You are saving a model that has not yet been built. Try building the model first by "
+            "calling it on some data or by using `build()`."
+        )
     if max_shard_size is not None:
-        path = _h5.map_path(path, "Saving")
-        if not _archive.may_write(path, overwrite):
-            return
-        folder, name = os.path.split(os.path.realpath(path))
-        with _archive.replacing_in_folder(folder, last=name) as part:
-            with _h5.ShardedWriter(part, name, max_shard_size * 1024**3) as weights:
-                _walk.save_state(model, weights)
+        _save_shards(model, path, overwrite, max_shard_size, skip)
         return
-    if not path.endswith((*HDF5_SUFFIXES, ".keras")):
+    is_old = path.endswith(HDF5_SUFFIXES) or save_format in ("h5", "hdf5")
+    is_old = is_old and not path.endswith(".weights.h5")
+    is_torch = path.endswith(".safetensors")
+    if not is_old and not is_torch and not path.endswith(".weights.h5"):
+        if os.path.splitext(path)[1] not in ("", ".ckpt", ".tf"):
+            raise ValueError(f"The filename must end in `.weights.h5`. Received: filepath={path}")
         path += ".weights.h5"
     if not _archive.may_write(path, overwrite):
         return
     with _archive.replacing(path) as part:
-        if path.endswith(".weights.h5") or not path.endswith(HDF5_SUFFIXES):
-            with _h5.Writer(part) as weights:
-                _walk.save_state(model, weights)
-        else:
+        if is_torch:
+            _safetensors.save(model, part)
+        elif is_old:
             _legacy.save_weights(model, part)
+        else:
+            with _h5.Writer(part) as weights:
+                _walk.save_state(model, weights, skip=skip)
+
+
+def _save_shards(model, path: str, overwrite: bool, max_shard_size: float, skip) -> None:
+    if not path.endswith(("weights.h5", "weights.json")):
+        raise ValueError(
+            "The filename must end in `.weights.json` when `max_shard_size` is specified. "
+            f"Received: filepath={path}"
+        )
+    path = _h5.map_path(path, "Saving")
+    if not _archive.may_write(path, overwrite):
+        return
+    folder, name = os.path.split(os.path.realpath(path))
+    with _archive.replacing_in_folder(folder, last=name) as part:
+        with _h5.ShardedWriter(part, name, max_shard_size * 1024**3) as weights:
+            _walk.save_state(model, weights, skip=skip)
 
 
 def load_weights(model, filepath, skip_mismatch=False, **kwargs):
@@ -237,7 +307,8 @@ def load_weights(model, filepath, skip_mismatch=False, **kwargs):
 
     Args:
         model: the model, built.
-        filepath: a `.weights.h5`, `.keras`, `.h5` or sharded `.json` file.
+        filepath: a `.weights.h5`, `.keras`, `.h5`, `.safetensors` or sharded `.json` file, or the
+            prefix of a checkpoint of TensorFlow.
         skip_mismatch: whether to leave weights of other shapes as they are.
         by_name: whether to find the layers of an older file by their names.
         objects_to_skip: layers to leave as they are.
@@ -246,16 +317,31 @@ def load_weights(model, filepath, skip_mismatch=False, **kwargs):
         ValueError: there is no such file, or it does not fit the model.
     """
     path = str(filepath)
-    by_name = kwargs.pop("by_name", False)
+    by_name = kwargs.pop("by_name", None)
     skip = list(kwargs.pop("objects_to_skip", None) or ())
     if kwargs:
         raise ValueError(f"Invalid keyword arguments: {kwargs}")
+    if not model.built:
+        raise ValueError(
+            "You are loading weights into a model that has not yet been built. Try building the "
+            "model first by calling it on some data or by using `build()`."
+        )
+    if _tensorflow.is_checkpoint(path):
+        _check_not_by_name(by_name, path)
+        _tensorflow.load_weights(model, path, skip_mismatch)
+        return
     if not os.path.exists(path):
         path = next((path + s for s in (".weights.h5", ".h5") if os.path.exists(path + s)), path)
     if path.endswith(".json"):
+        _check_not_by_name(by_name, path)
         with _h5.ShardedReader(path) as weights:
             _load_state(model, weights, skip, skip_mismatch)
+    elif path.endswith(".safetensors"):
+        _check_not_by_name(by_name, path)
+        for problem in _safetensors.load(model, path, skip_mismatch):
+            warnings.warn(f"Skipping loading of weights: {problem}", stacklevel=3)
     elif path.endswith(".keras") and not _h5.is_hdf5(path):
+        _check_not_by_name(by_name, path)
         with (
             _archive.ZipReader(path) as archive,
             archive.opened(_archive.WEIGHTS) as file,
@@ -265,24 +351,29 @@ def load_weights(model, filepath, skip_mismatch=False, **kwargs):
     else:
         with _h5.opened(path) as file:
             if _legacy.is_legacy(file):
-                _legacy.load_weights(model, file, by_name, skip_mismatch)
-            elif by_name:
-                raise ValueError(f"Invalid keyword arguments: {{'by_name': {by_name}}}")
+                _legacy.load_weights(model, file, bool(by_name), skip_mismatch)
             else:
+                _check_not_by_name(by_name, path)
                 _load_state(model, _h5.Reader(file), skip, skip_mismatch)
 
 
-def _load_state(model, weights, skip: list, skip_mismatch: bool) -> None:
-    if not model.built:
+def _check_not_by_name(by_name: bool | None, path: str) -> None:
+    if by_name:
         raise ValueError(
-            f"You are loading weights into model '{model.name}' which has not yet been built. Call "
-            "`model.build(input_shape)` or the model itself on some data first."
+            f"`by_name` only supports loading legacy '.h5' or '.hdf5' files. Received: {path}"
         )
+
+
+def _load_state(model, weights, skip: list, skip_mismatch: bool) -> None:
     optimizer = getattr(model, "optimizer", None)
     left_out = [*skip, optimizer] if optimizer is not None else skip
+
+    def then() -> None:
+        if not any(obj is optimizer for obj in skip):
+            _read_optimizer(_built_optimizer(model), weights)
+
     failure = _walk.load_state(
-        model, weights, skip=left_out, journal=not skip_mismatch, partial=skip_mismatch
+        model, weights, skip=left_out, journal=True, partial=skip_mismatch, then=then
     )
     if failure is not None:
         warnings.warn(failure, stacklevel=4)
-    _read_optimizer(_built_optimizer(model), weights)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torchkeras._naming import to_snake_case
 from torchkeras._op import Operation
 from torchkeras.layers import Layer, TorchModuleWrapper
-from torchkeras.layers._state import own_variables
+from torchkeras.layers._state import saved_variables
 from torchkeras.layers._tracking import Container
 from torchkeras.losses import Loss
 from torchkeras.metrics import Metric
@@ -84,7 +84,9 @@ def children(obj: Any) -> Iterator[tuple[str, Any]]:
     skipped = _skipped(type(obj))
     names = {*_class_names(type(obj)), *vars(obj), *getattr(obj, "_modules", ())} - skipped
     if ordered:
-        names.discard("layers")
+        # Those of a graph are known to torch by their names, which are no attributes in Keras.
+        above = {id(layer) for layer in obj.layers}
+        names -= {key for key, module in obj._modules.items() if id(module) in above} | {"layers"}
     if isinstance(obj, TorchModuleWrapper):
         names.discard("module")
     for name in sorted(names, key=lambda name: (name.startswith("_"), name)):
@@ -222,7 +224,7 @@ def _own_tensors(obj: Any) -> list[Tensor]:
     if module is not None:
         return list(_module_state(module).values())
     if isinstance(obj, Layer):
-        return own_variables(obj)
+        return saved_variables(obj)
     return [v for v in getattr(obj, "variables", ()) if isinstance(v, Tensor)]
 
 
@@ -304,7 +306,8 @@ class _Loading:
             failed = False
         except Exception as error:  # Whatever a user's class raises, the others are loaded.
             failed = True
-            self.failures[key] = (obj, error)
+            # What is wrong under the first path is what is wrong: under the others is nothing.
+            self.failures.setdefault(key, (obj, error))
             if self.journal is not None:
                 self.journal.undo(mark)
         before = len(self.failures)
@@ -323,6 +326,17 @@ class _Loading:
             if os.path.isdir(folder):
                 obj.load_assets(folder)
 
+    def message(self) -> str | None:
+        """What could not be loaded; None where all could."""
+        failed = list(self.failures.values())
+        if not failed:
+            return None
+        return (
+            f"A total of {len(failed)} objects could not be loaded. Example error message for "
+            f"object {failed[0][0]}:\n\n{failed[0][1]}\n\nList of objects that could not be "
+            f"loaded:\n{[obj for obj, _ in failed]}"
+        )
+
 
 def load_state(
     root: Any,
@@ -331,6 +345,7 @@ def load_state(
     skip=(),
     journal: bool = False,
     partial: bool = False,
+    then: Callable[[], None] | None = None,
 ) -> str | None:
     """Reads the state of an object and of all below it; returns what failed, as a message.
 
@@ -340,27 +355,22 @@ def load_state(
         skip: objects to leave as they are.
         journal: keep the values from before and go back to them on failure.
         partial: go on with what could be loaded instead.
+        then: called at the end; where it fails, all goes back too.
 
     Raises:
         LoadingFailure: an object could not be loaded, and not `partial`.
     """
-    loading = _Loading(weights, assets, skip, _Journal() if journal else None)
+    kept = _Journal() if journal else None
+    loading = _Loading(weights, assets, skip, kept)
     try:
         loading.enter(root, "")
+        message = loading.message()
+        if message is not None and not partial:
+            raise LoadingFailure(message)
+        if then is not None:
+            then()
     except BaseException:
-        if loading.journal is not None:
-            loading.journal.undo()
+        if kept is not None:
+            kept.undo()
         raise
-    if not loading.failures:
-        return None
-    failed = list(loading.failures.values())
-    message = (
-        f"A total of {len(failed)} objects could not be loaded. Example error message for object "
-        f"{failed[0][0]}:\n\n{failed[0][1]}\n\nList of objects that could not be loaded:\n"
-        f"{[obj for obj, _ in failed]}"
-    )
-    if partial:
-        return message
-    if loading.journal is not None:
-        loading.journal.undo()
-    raise LoadingFailure(message)
+    return message
