@@ -21,7 +21,10 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def alternate(
-    contestants: dict[str, Callable[[], object]], rounds: int, warmup: int = 1
+    contestants: dict[str, Callable[[], object]],
+    rounds: int,
+    warmup: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
     """Seconds of each call, by contestant and round, after `warmup` rounds that do not count."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
@@ -29,20 +32,20 @@ def alternate(
     for i in range(-warmup, rounds):
         first = i % len(names)
         for name in names[first:] + names[:first]:
-            elapsed = _time(contestants[name])
+            elapsed = _time(contestants[name], clock)
             if i >= 0:
                 seconds[name].append(elapsed)
     return seconds
 
 
-def _time(call: Callable[[], object]) -> float:
+def _time(call: Callable[[], object], clock: Callable[[], float]) -> float:
     """Seconds of one call, from idle to idle, with no other contestant's garbage in it."""
     gc.collect()
     _synchronize()
-    start = time.perf_counter()
+    start = clock()
     call()
     _synchronize()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def _synchronize() -> None:

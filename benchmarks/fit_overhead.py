@@ -1,6 +1,6 @@
 """What does `fit` cost beside a loop written by hand? And `predict`?
 
-    python benchmarks/fit_overhead.py [--rounds 7] [--quick] [--save] [--check]
+    python benchmarks/fit_overhead.py [--rounds 7] [--quick] [--save] [--check] [--callbacks]
 
 Three models, batch size 32: linear regression, an image classifier (Flatten, Dense 128 relu,
 Dropout 0.2, Dense 10 softmax on 28x28 pixels) and a functional net of four branches. Contestants,
@@ -12,12 +12,19 @@ in one process and in alternated rounds:
 - torchkeras: `fit` and `predict` with `verbose=0`, from NumPy arrays.
 - keras: the same code with real Keras on its torch backend.
 
+With `--callbacks`, what callbacks cost instead: epochs of 500 steps of the linear regression, with
+no callback at all, with those that `fit` adds (`History` and the progress bar, drawn on what says
+that it is a terminal), and with ten callbacks whose hooks are all there and do nothing.
+
 All compute on the CPU; set KERAS_TORCH_DEVICE=cuda for a GPU.
 """
 
 import argparse
+import contextlib
+import io
 import os
 import sys
+import time
 from typing import NamedTuple
 
 # Both are read when keras and torchkeras are imported.
@@ -208,6 +215,66 @@ def keras_calls(k, case: Case, epochs: int):
     )
 
 
+# ---------------------------------------------------------------- callbacks
+
+
+class Terminal(io.StringIO):
+    """Takes what the progress bar draws."""
+
+    def isatty(self):
+        return True
+
+
+def hook(self, *args, **kwargs):
+    """Does nothing."""
+
+
+HOOKS = [name for name in dir(torchkeras.callbacks.Callback) if name.startswith("on_")]
+Empty = type("Empty", (torchkeras.callbacks.Callback,), dict.fromkeys(HOOKS, hook))
+CALLBACK_STEPS = 500
+CALLBACK_BARS = {"History and progress bar": 1.03, "ten with empty hooks": 1.05}
+
+
+def callback_calls() -> dict:
+    x, y = make_cases(CALLBACK_STEPS * BATCH)[0].data
+    model = keras_line(torchkeras)
+    model.compile(optimizer="adam", loss="mse")
+    # A list of callbacks without `History` leaves the model the one of the `fit` before.
+    model.fit(x[:BATCH], y[:BATCH], verbose=0)
+
+    def fit(verbose, callbacks):
+        with contextlib.redirect_stdout(Terminal()):
+            model.fit(x, y, batch_size=BATCH, verbose=verbose, callbacks=callbacks())
+
+    return {
+        "none": lambda: fit(0, lambda: torchkeras.callbacks.CallbackList(model=model)),
+        "History and progress bar": lambda: fit(1, lambda: None),
+        "ten with empty hooks": lambda: fit(0, lambda: [Empty() for _ in range(10)]),
+    }
+
+
+def measure_callbacks(rounds: int) -> tuple[str, bool]:
+    """The report, and whether all bars are met."""
+    # Not the clock's time: the differences are below what other work on the machine makes.
+    times = alternate(callback_calls(), rounds, clock=time.thread_time)
+    per_step = {name: median(seconds) / CALLBACK_STEPS * 1e6 for name, seconds in times.items()}
+    rows, met = [], True
+    for name, microseconds in per_step.items():
+        ratio, bar = microseconds / per_step["none"], CALLBACK_BARS.get(name)
+        met = met and (bar is None or ratio <= bar)
+        verdict = "" if bar is None else "yes" if ratio <= bar else "NO"
+        rows.append((name, f"{microseconds:.1f}", f"{ratio:.3f}", bar or "", verdict))
+    text = "\n\n".join(
+        [
+            f"Microseconds a step (batch {BATCH}), time of the training thread, medians of "
+            f"{rounds} alternated rounds of an epoch of {CALLBACK_STEPS} steps.",
+            table(("callbacks", "us", "ratio", "bar", "met"), rows),
+            machine(DEVICE, torchkeras),
+        ]
+    )
+    return text, met
+
+
 # ---------------------------------------------------------------- the report
 
 
@@ -274,10 +341,18 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="few steps: does it run at all?")
     parser.add_argument("--save", action="store_true", help="write a file in benchmarks/results")
     parser.add_argument("--check", action="store_true", help="exit 1 if a bar is missed")
+    parser.add_argument("--callbacks", action="store_true", help="measure callbacks instead")
     parser.add_argument("--threads", type=int, help="torch's threads (default: torch's choice)")
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
+    if arguments.callbacks:
+        text, met = measure_callbacks(2 if arguments.quick else max(arguments.rounds, 25))
+        print(text)
+        if arguments.save:
+            path = save(f"callbacks-{DEVICE}", f"# callbacks\n\n{text}\n")
+            print(f"\nSaved as {path}")
+        return int(arguments.check and not met)
     steps, epochs, rounds = (20, 1, 2) if arguments.quick else (200, 3, max(arguments.rounds, 5))
     rows = [row for case in make_cases(steps * BATCH) for row in measure(case, rounds, epochs)]
     rows.sort(key=lambda row: row[0])

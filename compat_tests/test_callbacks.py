@@ -30,7 +30,7 @@ from torchkeras.callbacks import _progbar
 from torchkeras.callbacks._base import EVENTS
 from torchkeras.callbacks._progbar import Progbar
 
-NAMES = [name for name in dir(callbacks) if not name.startswith("_")]
+NAMES = [name for name, found in vars(callbacks).items() if inspect.isclass(found)]
 BATCHES = 3
 
 
@@ -984,15 +984,15 @@ def child():
         listed.on_epoch_begin(epoch)
         listed.on_epoch_end(epoch, {})
 
-reached = []
-for i in range(rounds):
+reached, patience = [], 1.0
+while len(reached) < rounds or reached[-1] == 0:
     pid = os.fork()
     if not pid:
         try:
             child()
         finally:
             os._exit(1)  # reached by an error only
-    time.sleep(random.uniform(0.02, 0.1))
+    time.sleep(patience * random.uniform(0.02, 0.1))
     os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
     assert os.WIFSIGNALED(status), "the child failed by itself"
@@ -1005,8 +1005,10 @@ for i in range(rounds):
     epoch = getattr(backed_up, "_initial_epoch", 0)
     assert backed_up.number == epoch, "weights of another epoch"
     assert saved.number - epoch in (0, 1), (saved.number, epoch)
+    # On a slow machine a child gets more time, so that every run comes somewhere.
+    patience *= 1.0 if reached and epoch > reached[-1] else 1.2
     reached.append(epoch)
-assert reached == sorted(reached) and reached[-1] > 0, reached
+assert reached == sorted(reached), reached
 print(reached)
 """
 
@@ -1024,6 +1026,104 @@ def test_killed_while_writing(tmp_path):
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert done.returncode == 0, done.stderr
+
+
+KILLED_FIT = """
+import os, pathlib, random, signal, sys, time
+import numpy as np
+import torch
+import torchkeras as keras
+
+folder, kills = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+torch.set_num_threads(1)
+X = np.random.default_rng(0).normal(size=(96, 5)).astype("float32")
+Y = X[:, :1] ** 2
+
+def made():
+    keras.utils.set_random_seed(4)
+    model = keras.Sequential([
+        keras.Input((5,)),
+        keras.layers.Dense(8, activation="tanh"),
+        keras.layers.BatchNormalization(),
+        keras.layers.Dropout(0.3),
+        keras.layers.Dense(1),
+    ])
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    return model
+
+class Slow(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        time.sleep(0.002)
+
+def train(folder, save_freq):
+    model = made()
+    model.fit(X, Y, batch_size=8, epochs=8, verbose=0, callbacks=[
+        keras.callbacks.ModelCheckpoint(folder / "m.keras", save_freq=5),
+        keras.callbacks.BackupAndRestore(folder / "backup", save_freq, delete_checkpoint=False),
+        Slow(),
+    ])
+    np.savez(folder / "end.npz", *model.get_weights())
+
+def started(*args):
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        train(*args)
+        status = 0
+    finally:
+        os._exit(status)
+
+def whole(path):
+    with np.load(path) as file:
+        return [file[name] for name in file]
+
+for save_freq in ("epoch", 3):
+    quiet, loud = folder / f"quiet-{save_freq}", folder / f"loud-{save_freq}"
+    quiet.mkdir()
+    loud.mkdir()
+    assert os.waitpid(started(quiet, save_freq), 0)[1] == 0
+    patience, killed, before = 1.0, 0, -1
+    while killed < kills:
+        pid = started(loud, save_freq)
+        time.sleep(patience * random.uniform(0.01, 0.09))
+        os.kill(pid, signal.SIGKILL)
+        status = os.waitpid(pid, 0)[1]
+        if not os.WIFSIGNALED(status):
+            assert status == 0, "the child failed by itself"
+            break
+        killed += 1
+        if (loud / "m.keras").exists():
+            keras.saving.load_model(loud / "m.keras")
+        model = made()
+        backup = keras.callbacks.BackupAndRestore(loud / "backup", save_freq)
+        backup.set_model(model)
+        backup.on_train_begin()
+        at = (getattr(model, "_initial_epoch", 0), getattr(model, "_initial_batch", 0))
+        at = 12 * at[0] + at[1]
+        assert at >= before
+        patience *= 1.0 if at > before else 1.2
+        before = at
+    print(killed, before)
+    assert os.waitpid(started(loud, save_freq), 0)[1] == 0
+    for one, other in zip(whole(loud / "end.npz"), whole(quiet / "end.npz"), strict=True):
+        np.testing.assert_array_equal(one, other)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_killed_fit_ends_like_an_uninterrupted_one(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(KILLED_FIT)
+    done = subprocess.run(
+        [sys.executable, script, tmp_path, "10"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 # Writing logs.

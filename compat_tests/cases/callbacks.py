@@ -16,7 +16,8 @@ class Case:
     oracle: bool = True  # whether real Keras (on torch) can run it
 
     def __str__(self):
-        return f"{self.name}({', '.join(f'{k}={v}' for k, v in self.arguments.items())})"
+        given = (f"{k}={getattr(v, '__name__', v)}" for k, v in self.arguments.items())
+        return f"{self.name}({', '.join(given)})"
 
     def kwargs(self, folder) -> dict[str, Any]:
         return {

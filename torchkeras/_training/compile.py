@@ -9,30 +9,15 @@ from torch import Tensor, nn
 from torchkeras import losses as losses_module
 from torchkeras import metrics as metrics_module
 from torchkeras import tree
+from torchkeras._training.torch_parts import (
+    TorchLoss,
+    TorchMetric,
+    is_torch_loss,
+    is_torch_metric,
+)
 from torchkeras.metrics import Mean, Metric
 
 __all__ = ["CompileLoss", "CompileMetrics"]
-
-
-class TorchLoss:
-    """A loss of torch, called Keras's way round; its own `reduction` stands unless there are sample
-    weights."""
-
-    def __init__(self, module: nn.Module):
-        self.module = module
-        self.name = type(module).__name__
-
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        if sample_weight is None:
-            return self.module(y_pred, y_true)
-        reduction = self.module.reduction
-        self.module.reduction = "none"
-        try:
-            values = self.module(y_pred, y_true)
-        finally:
-            self.module.reduction = reduction
-        values = values.reshape(values.shape[0], -1).mean(1) * sample_weight.reshape(-1)
-        return values.sum() if reduction == "sum" else values.mean()
 
 
 def loss_function(loss) -> Callable | None:
@@ -41,7 +26,7 @@ def loss_function(loss) -> Callable | None:
         return loss
     if isinstance(loss, type) and issubclass(loss, nn.Module):
         loss = loss()
-    if isinstance(loss, nn.Module):
+    if is_torch_loss(loss):
         return TorchLoss(loss)
     found = losses_module.get(loss)
     if isinstance(found, losses_module.Loss):
@@ -80,7 +65,11 @@ def names_of(y_pred, output_names: list[str] | None) -> list[str]:
         return sorted(y_pred)
     count = len(tree.flatten(y_pred))
     if output_names and len(output_names) == count:
-        return list(output_names)
+        # One layer may give several outputs: its second is called `name_1`.
+        return [
+            name if name not in output_names[:i] else f"{name}_{output_names[:i].count(name)}"
+            for i, name in enumerate(output_names)
+        ]
     return [f"output_{index}" for index in range(count)] if count > 1 else ["output"]
 
 
@@ -216,7 +205,7 @@ class CompileMetrics(Metric):
                     f"Received instead: {kind}={given} of type {type(given)}"
                 )
             for item in _leaves(given):
-                if not is_accuracy(item) and not isinstance(item, nn.Module):
+                if not (is_accuracy(item) or is_torch_metric(item) or is_torch_loss(item)):
                     metrics_module.get(item)
         self._given = metrics
         self._given_weighted = weighted_metrics
@@ -344,6 +333,11 @@ def as_metric(item, y_true, y_pred) -> Metric:
         metric = getattr(metrics_module, prefix + kind)()
         metric.name = item
         return metric
+    if is_torch_metric(item):
+        return TorchMetric(item)
+    if is_torch_loss(item):
+        loss = TorchLoss(item)
+        return metrics_module.MeanMetricWrapper(loss, name=loss.name)
     found = metrics_module.get(item)
     if isinstance(found, type):
         found = found()

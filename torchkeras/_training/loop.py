@@ -6,18 +6,19 @@ import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from torchkeras import tree
 from torchkeras._scopes import call_context
-from torchkeras.callbacks._base import plain_logs
+from torchkeras.callbacks._base import LogDict, plain_logs
 
 __all__ = ["Logs", "OutputCollector", "phase", "run_epoch"]
 
 
 def _reading(name: str):
-    method = getattr(dict, name)
+    method = getattr(LogDict, name)
 
     def read_first(self, *args, **kwargs):
         self.read()
@@ -27,7 +28,7 @@ def _reading(name: str):
     return read_first
 
 
-class Logs(dict):
+class Logs(LogDict):
     """The results of a step, by name: floats that leave the device when the first of them is asked
     for."""
 
@@ -99,7 +100,7 @@ def run_epoch(
     ):
         position = number % per_execution
         if position == 0:
-            if logs is not None and sys.getrefcount(logs) > 2:
+            if logs is not None and sys.getrefcount(logs) > (3 if logs is results else 2):
                 # A callback kept them: they have to show this step's values, not those of a later
                 # one.
                 logs.read()
@@ -107,7 +108,7 @@ def run_epoch(
                 begin(number)
         results = step(data)
         if end is not None and position == last:
-            logs = Logs(results)
+            logs = results if type(results) is Logs else Logs(results)
             end(number, logs)
             if stopped():
                 return results
@@ -135,23 +136,21 @@ class OutputCollector:
             flat = (outputs,)
         else:
             self.structure = outputs
-            flat = [
-                x if isinstance(x, Tensor) else torch.as_tensor(x) for x in tree.flatten(outputs)
-            ]
+            flat = [_as_output(x) for x in tree.flatten(outputs)]
         if self.parts is None:
             self.parts = [[] for _ in flat]
             self.room = [self._room(x) for x in flat]
         for part, room, x in zip(self.parts, self.room, flat):
             if room is None:
-                part.append(x.detach() if x.requires_grad else x)
+                part.append(x.detach() if isinstance(x, Tensor) and x.requires_grad else x)
             else:
                 room[self.filled : self.filled + x.shape[0]] = x
         if self.room[0] is not None:
             self.filled += flat[0].shape[0]
 
-    def _room(self, x: Tensor) -> Tensor | None:
+    def _room(self, x: Tensor | np.ndarray) -> Tensor | None:
         """Where the rows of an output on an accelerator go, if their number is known."""
-        if x.device.type == "cpu" or self.rows is None or x.ndim == 0:
+        if isinstance(x, np.ndarray) or x.device.type == "cpu" or self.rows is None or x.ndim == 0:
             return None
         return torch.empty((self.rows, *x.shape[1:]), dtype=x.dtype, pin_memory=x.is_cuda)
 
@@ -166,16 +165,27 @@ class OutputCollector:
                 "Unexpected result of `predict_function` (Empty batch_outputs). The data was empty."
             )
         arrays = [
-            to_numpy(
-                torch.cat([torch.atleast_1d(x.cpu()) for x in part])
-                if room is None
-                else room[: self.filled]
-            )
+            _joined(part) if room is None else to_numpy(room[: self.filled])
             for part, room in zip(self.parts, self.room)
         ]
         return (
             arrays[0] if self.structure is None else tree.pack_sequence_as(self.structure, arrays)
         )
+
+
+def _as_output(x) -> Tensor | np.ndarray:
+    """A tensor; arrays of strings stay arrays."""
+    if isinstance(x, Tensor):
+        return x
+    array = np.asarray(x)
+    return array if array.dtype.kind in "OSUT" else torch.as_tensor(array)
+
+
+def _joined(part: list) -> np.ndarray:
+    """An output of all batches as one array."""
+    if isinstance(part[0], np.ndarray):
+        return np.concatenate([np.atleast_1d(x) for x in part])
+    return to_numpy(torch.cat([torch.atleast_1d(x.cpu()) for x in part]))
 
 
 def to_numpy(x):

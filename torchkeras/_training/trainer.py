@@ -2,18 +2,23 @@
 it."""
 
 import contextlib
+import functools
+import os
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from torchkeras import _symbolic, config, optimizers, tree
 from torchkeras._data import make_source, train_validation_split, unpack_x_y_sample_weight
-from torchkeras._errors import received
-from torchkeras._scopes import call_context
+from torchkeras._errors import received, without_frames_of
+from torchkeras._scopes import call_context, recording
+from torchkeras._training.capture import CapturedStep, can_capture
 from torchkeras._training.compile import CompileLoss, CompileMetrics
 from torchkeras._training.loop import Logs, OutputCollector, phase, run_epoch, to_numpy
+from torchkeras._training.torch_parts import TorchOptimizer, as_torch_optimizer
 from torchkeras._variable import revision
 from torchkeras.callbacks import CallbackList
 from torchkeras.callbacks._base import plain_logs
@@ -21,6 +26,27 @@ from torchkeras.metrics import Mean
 from torchkeras.optimizers import LossScaleOptimizer
 
 __all__ = ["Trainer"]
+
+_PACKAGE = str(Path(__file__).parents[1]) + os.sep
+_PARTS_OF_STEP = ("train_step", "compute_loss", "compute_metrics")
+
+
+def without_own_frames(method):
+    """Takes the package's own frames out of the traceback of an error that leaves the method.
+
+    What a user wrote, and what torch did, stays. `config.disable_traceback_filtering()` keeps all.
+    """
+
+    @functools.wraps(method)
+    def call(self, *args, **kwargs):
+        try:
+            return method(self, *args, **kwargs)
+        except Exception as error:
+            if config.is_traceback_filtering_enabled():
+                without_frames_of(error, _PACKAGE)
+            raise
+
+    return call
 
 
 class Trainer:
@@ -37,12 +63,17 @@ class Trainer:
     steps_per_execution = 1
     _run_eagerly = False
     _jit_compile = False
+    _jit_options = {}
     _compile_config = None
     _compile_loss = None
     _compile_metrics = None
     _loss_tracker = None
     _trained_at = None
     _trained_when_compiled = ()
+    # Filled by `models._live`: makes a scope in which symbolic tensors stand for values, for the
+    # losses and metrics that need one.
+    _watch = None
+    _live_scope = None
 
     def compile(
         self,
@@ -59,16 +90,20 @@ class Trainer:
         """Says how to train.
 
         Args:
-            optimizer: an optimizer, its name, or a `torch.optim.Optimizer` over the model's
-                parameters.
-            loss: a loss, its name, a function `(y_true, y_pred)`, a torch loss, or a list or dict
-                of them by output.
+            optimizer: an optimizer or its name; or a `torch.optim.Optimizer`, a class of one, a
+                function of the parameters that makes one, or a pair of it and a
+                `torch.optim.lr_scheduler`.
+            loss: a loss, its name, a function `(y_true, y_pred)`, a loss of `torch.nn`, or a list
+                or dict of them by output.
             loss_weights: a factor for each output's loss, list or dict.
-            metrics: list of metrics, their names or functions; by output a list of lists or a dict.
+            metrics: list of metrics (torchmetrics too), their names or functions; by output a list
+                of lists or a dict.
             weighted_metrics: the same, measured with sample weights.
             run_eagerly: never use `torch.compile`.
             steps_per_execution: batches between two calls of the batch hooks.
-            jit_compile: True to run the model through `torch.compile`; "auto" does not.
+            jit_compile: True to run the model through `torch.compile`, or a dict of arguments for
+                it (`{"mode": "max-autotune"}`); "auto" does not. On a GPU, it and several steps per
+                execution also let training steps be played back from CUDA graphs.
             auto_scale_loss: whether training in float16 scales the loss.
 
         Raises:
@@ -93,7 +128,7 @@ class Trainer:
         if (
             auto_scale_loss
             and self.dtype_policy.name == "mixed_float16"
-            and isinstance(optimizer, optimizers.Optimizer)
+            and isinstance(optimizer, (optimizers.Optimizer, TorchOptimizer))
             and not isinstance(optimizer, LossScaleOptimizer)
         ):
             optimizer = LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
@@ -111,6 +146,7 @@ class Trainer:
             _loss_tracker=Mean(name="loss"),
             _compile_config=given,
             _trained_at=None,
+            _live_scope=self._watch and self._watch(self, loss, metrics, weighted_metrics),
             _trained_when_compiled=self.trainable_weights if self.built else [],
         )
         self.optimizer = optimizer
@@ -131,18 +167,28 @@ class Trainer:
 
     @property
     def jit_compile(self):
-        """Whether the model runs through `torch.compile`."""
+        """Whether the model runs through `torch.compile`; set to a dict, with these arguments."""
         return self._jit_compile
 
     @jit_compile.setter
     def jit_compile(self, value):
-        if value not in (True, False, None, "auto"):
+        if not isinstance(value, dict) and value not in (True, False, None, "auto"):
             raise ValueError(
-                f"Argument `jit_compile` must be a boolean or 'auto'. {received(jit_compile=value)}"
+                "Argument `jit_compile` must be a boolean, 'auto', or a dict of arguments of "
+                f"`torch.compile`. {received(jit_compile=value)}"
             )
-        self.__dict__["_jit_compile"] = value is True and not self.run_eagerly
+        asked = value is True or isinstance(value, dict)
+        if asked and self.run_eagerly:
+            warnings.warn(
+                "If `run_eagerly` is True, then `jit_compile` cannot also be True. Disabling "
+                "`jit_compile`.",
+                stacklevel=3,
+            )
+        self.__dict__["_jit_compile"] = asked and not self.run_eagerly
+        self.__dict__["_jit_options"] = dict(value) if isinstance(value, dict) else {}
+        self.__dict__.update(train_function=None, test_function=None, predict_function=None)
         if self._jit_compile:
-            nn.Module.compile(self)
+            nn.Module.compile(self, **self._jit_options)
         else:
             self.__dict__["_compiled_call_impl"] = None
 
@@ -196,7 +242,7 @@ class Trainer:
         """
         loss = None
         if self._compile_loss is not None:
-            loss = self._compile_loss(y, y_pred, sample_weight)
+            loss = self._with_values(x, self._compile_loss, y, y_pred, sample_weight)
         for extra in self._added_losses():
             if not extra.is_floating_point():
                 extra = extra.to(torch.get_default_dtype())
@@ -205,6 +251,13 @@ class Trainer:
         if loss is None:
             raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
         return loss
+
+    def _with_values(self, x, function, *args):
+        """`function(*args)`, where symbolic tensors stand for their values on `x` if it needs
+        them."""
+        if self._live_scope is None:
+            return function(*args)
+        return self._live_scope.run(x, function, *args)
 
     def _added_losses(self) -> list[Tensor]:
         """`losses`, not asked for where there can be none."""
@@ -244,19 +297,24 @@ class Trainer:
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Updates the compiled metrics and returns the values of all metrics by name."""
         if self._compile_metrics is not None:
-            self._compile_metrics.update_state(y, y_pred, sample_weight)
+            self._with_values(x, self._compile_metrics.update_state, y, y_pred, sample_weight)
         return Logs(self.get_metrics_result)
 
     def train_step(self, data):
         """One step of training on a batch; returns what to log, by name."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
+        y_pred, loss = self._forward(x, y, sample_weight)
+        self._descend(loss)
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def _forward(self, x, y, sample_weight) -> tuple:
+        """Outputs and loss in training; the loss is added up."""
         y_pred = self._outputs(x, training=True)
         loss = self.compute_loss(
             x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True
         )
         self._loss_tracker.update_state(loss.detach(), sample_weight=_rows(x))
-        self._descend(loss)
-        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+        return y_pred, loss
 
     def test_step(self, data):
         """One step of evaluation on a batch; returns what to log, by name."""
@@ -287,17 +345,20 @@ class Trainer:
             return
         optimizer = self.optimizer
         if isinstance(optimizer, torch.optim.Optimizer):
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            return
+            # Set past `compile`.
+            optimizer = self.optimizer = TorchOptimizer(optimizer)
         scaled = loss if optimizer is None else optimizer.scale_loss(loss)
+        optimizer.apply(self._backward(scaled, weights), weights)
         for weight in weights:
             weight.grad = None
-        scaled.backward()
-        optimizer.apply([weight.grad for weight in weights], weights)
+
+    @staticmethod
+    def _backward(loss: Tensor, weights: list[Tensor]) -> list[Tensor | None]:
+        """The gradients of a loss, which are the weights' `grad` too."""
         for weight in weights:
             weight.grad = None
+        loss.backward()
+        return [weight.grad for weight in weights]
 
     def _trained(self) -> list:
         """The weights that training changes, looked up anew when a weight or a `trainable` has
@@ -326,7 +387,7 @@ class Trainer:
         for weight in thawed:
             weight.requires_grad_(True)
         try:
-            with phase(self, True):
+            with recording(), phase(self, True):
                 yield
         finally:
             for weight in thawed:
@@ -334,6 +395,7 @@ class Trainer:
 
     # ---- loops -----------------------------------------------------------------------------------
 
+    @without_own_frames
     def fit(
         self,
         x=None,
@@ -386,6 +448,8 @@ class Trainer:
             device=self._device(),
         )
         self._build_from_batch(source)
+        if isinstance(self.optimizer, TorchOptimizer):
+            self.optimizer.build(self._trained())
         epochs = epochs if config.max_epochs() is None else min(epochs, config.max_epochs())
         callbacks = self._callbacks(
             callbacks, add_history=True, verbose=verbose, epochs=epochs, steps=source.num_batches
@@ -422,6 +486,8 @@ class Trainer:
             logs = Logs(plain_logs(self._final(results)))
             if validate is not None and _is_due(epoch, validation_freq):
                 logs.update({f"val_{name}": value for name, value in validate(callbacks).items()})
+            if isinstance(self.optimizer, TorchOptimizer):
+                self.optimizer.end_epoch(logs)
             callbacks.on_epoch_end(epoch, logs)
             if self.stop_training:
                 break
@@ -430,6 +496,7 @@ class Trainer:
         callbacks.on_train_end(logs)
         return self.history
 
+    @without_own_frames
     def evaluate(
         self,
         x=None,
@@ -477,6 +544,7 @@ class Trainer:
         callbacks.on_test_end(Logs(logs))
         return logs if return_dict else self._in_order(logs)
 
+    @without_own_frames
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
         """The outputs for data, batch by batch, as NumPy arrays."""
         source = make_source(x, batch_size=batch_size, steps=_limited(steps), device=self._device())
@@ -506,6 +574,7 @@ class Trainer:
         callbacks.on_predict_end()
         return collector.result()
 
+    @without_own_frames
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
         """One training step on one batch; the loss and metrics of that batch.
 
@@ -526,6 +595,7 @@ class Trainer:
             logs = plain_logs(step(data))
         return logs if return_dict else self._in_order(logs)
 
+    @without_own_frames
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
         """Loss and metrics of one batch."""
         self._assert_compiled("test_on_batch")
@@ -536,6 +606,7 @@ class Trainer:
             logs = plain_logs(step(data))
         return logs if return_dict else self._in_order(logs)
 
+    @without_own_frames
     def predict_on_batch(self, x):
         """The outputs for one batch, as NumPy arrays."""
         data = self._one_batch(x)
@@ -545,7 +616,12 @@ class Trainer:
     def make_train_function(self, force=False):
         """The function that the loop calls with each batch; kept in `train_function`."""
         if self.train_function is None or force:
-            self.train_function = self.train_step
+            own_step = all(
+                getattr(getattr(self, name), "__func__", None) is getattr(Trainer, name)
+                for name in _PARTS_OF_STEP
+            )
+            captured = can_capture(self, self._device(), own_step)
+            self.train_function = CapturedStep(self) if captured else self.train_step
         return self.train_function
 
     def make_test_function(self, force=False):
@@ -640,12 +716,16 @@ class Trainer:
 
     def _symbolic_build(self, data) -> None:
         """Builds the model for batches like `data`, by running it on tensors without values."""
+        if getattr(self.call, "is_missing", False):
+            return  # a model whose `train_step` calls other models
         x, _, _ = unpack_x_y_sample_weight(data)
         self._build_by_running(tree.map_structure(_symbolic_like, x))
 
 
 def _symbolic_like(x):
-    return _symbolic.KerasTensor(tuple(x.shape), str(x.dtype).removeprefix("torch."))
+    # Arrays that are no tensors hold strings.
+    dtype = str(x.dtype).removeprefix("torch.") if isinstance(x, Tensor) else "string"
+    return _symbolic.KerasTensor(tuple(x.shape), dtype)
 
 
 def _hooks(callbacks: CallbackList, name: str) -> tuple:
@@ -685,11 +765,12 @@ def _rows_of(x) -> int:
 
 
 def _optimizer(given):
-    if isinstance(given, torch.optim.Optimizer):
-        return given
-    found = optimizers.get(given)
-    return (
-        found()
-        if isinstance(found, type) and not issubclass(found, torch.optim.Optimizer)
-        else found
-    )
+    try:
+        found = optimizers.get(given)
+    except ValueError:
+        found = as_torch_optimizer(given)
+        if found is None:
+            raise
+    if found is None or isinstance(found, optimizers.Optimizer):
+        return found
+    return as_torch_optimizer(found) or found()

@@ -167,6 +167,49 @@ def _as_float(value: Any) -> Any:
         return value
 
 
+# Names that the same value has had in the logs.
+SAME_VALUES = (
+    ("acc", "accuracy"),
+    ("lr", "learning_rate"),
+    ("mse", "mean_squared_error"),
+    ("mae", "mean_absolute_error"),
+    ("mape", "mean_absolute_percentage_error"),
+    ("msle", "mean_squared_logarithmic_error"),
+    ("cosine_proximity", "cosine_similarity"),
+    ("kullback_leibler_divergence", "kl_divergence"),
+)
+
+
+def other_name(name: str) -> str | None:
+    """`val_acc` for `val_accuracy` and the reverse: what scripts of another time call a metric."""
+    for pair in SAME_VALUES:
+        for one, other in (pair, pair[::-1]):
+            if name == one or str(name).endswith(f"_{one}"):
+                return name.removesuffix(one) + other
+    return None
+
+
+class LogDict(dict):
+    """A dict of logs that also answers to the names its values had in Keras 1 and 2."""
+
+    __slots__ = ()
+
+    def __missing__(self, name):
+        other = other_name(name)
+        if other is not None and dict.__contains__(self, other):
+            return dict.__getitem__(self, other)
+        raise KeyError(name)
+
+    def __contains__(self, name):
+        return dict.__contains__(self, name) or dict.__contains__(self, other_name(name))
+
+    def get(self, name, default=None):
+        """The value under a name, or its other name, else the default."""
+        if dict.__contains__(self, name):
+            return dict.__getitem__(self, name)
+        return dict.get(self, other_name(name), default)
+
+
 class History(Callback):
     """Keeps the logs of every epoch; `fit` adds one and returns it.
 
@@ -177,7 +220,7 @@ class History(Callback):
 
     def __init__(self):
         super().__init__()
-        self.history = {}
+        self.history = LogDict()
         self.epoch = []
 
     def on_train_begin(self, logs=None):
@@ -186,7 +229,7 @@ class History(Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
-            self.history.setdefault(name, []).append(value)
+            dict.setdefault(self.history, name, []).append(value)
         self.model.history = self
 
 
@@ -399,13 +442,15 @@ class CallbackList(Callback):
     def _call_epoch(self, event: str, epoch: int, logs: dict | None) -> None:
         hooks = self._hooks[event]
         if hooks:
-            logs = plain_logs(logs)
+            logs = LogDict(plain_logs(logs))
             for hook in hooks:
                 hook(epoch, logs)
 
     @staticmethod
     def _call_batch(hooks: tuple[Callable, ...], batch: int, logs: dict | None) -> None:
-        if logs is None or type(logs) is dict:  # a subclass fetches its floats when it is read
+        if logs is None:
+            logs = {}
+        elif type(logs) is dict:  # a subclass fetches its floats when it is read
             logs = plain_logs(logs)
         for hook in hooks:
             hook(batch, logs=logs)

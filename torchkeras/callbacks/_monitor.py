@@ -10,19 +10,10 @@ from typing import Any
 import numpy as np
 
 from torchkeras._errors import received
-from torchkeras.callbacks._base import Callback
+from torchkeras.callbacks._base import Callback, other_name
 from torchkeras.callbacks._progbar import print_message
 
 __all__ = ["EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau", "TerminateOnNaN"]
-
-
-def other_name(name: str) -> str | None:
-    """`val_acc` for `val_accuracy` and the reverse: what scripts of another time call a metric."""
-    if re.search(r"(^|_)acc$", name):
-        return name + "uracy"
-    if re.search(r"(^|_)accuracy$", name):
-        return name.removesuffix("uracy")
-    return None
 
 
 def find_log(logs: dict, name: str) -> Any:
@@ -92,7 +83,8 @@ def _directions(metrics: Any) -> dict[str, str]:
     """The metrics that declare a direction, `"up"` or `"down"`, by name."""
     result = {}
     for metric in metrics:
-        result |= _directions(getattr(metric, "metrics", None) or ())
+        parts = getattr(metric, "metrics", None) or ()
+        result |= _directions(part for part in parts if part is not metric)
         direction = getattr(metric, "_direction", None)
         if direction is not None:
             result[metric.name] = direction

@@ -4,7 +4,9 @@ import torch
 from torch import Tensor
 
 from torchkeras import _naming, config, dtype_policies, tree
+from torchkeras._op import Computation
 from torchkeras._serialize import Configurable
+from torchkeras._symbolic import any_symbolic
 from torchkeras.ops._core import as_tensor
 
 __all__ = ["Loss"]
@@ -56,6 +58,8 @@ class Loss(Configurable):
         return self._call_slow(y_true, y_pred, sample_weight)
 
     def _call_slow(self, y_true, y_pred, sample_weight):
+        if any_symbolic(y_true, y_pred, sample_weight):
+            return Computation(self)(y_true, y_pred, sample_weight)
         mask = getattr(y_pred, "_keras_mask", None)
         device = device_of(y_pred, y_true)
         y_pred = to_tensors(y_pred, self._torch_dtype, device)

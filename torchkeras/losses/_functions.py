@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from torchkeras import config
+from torchkeras._op import computed_on_symbols
 from torchkeras.losses._base import match_ranks
 from torchkeras.ops._core import as_tensor
 
@@ -110,6 +111,7 @@ def _probabilities(y_pred: Tensor, axis: int) -> Tensor:
 
 
 # ------------------------------------------------------------------ regression
+@computed_on_symbols
 def mean_squared_error(y_true, y_pred):
     """Mean of `(y_true - y_pred) ** 2` over the last axis."""
     y_true, y_pred = paired(y_true, y_pred)
@@ -119,6 +121,7 @@ def mean_squared_error(y_true, y_pred):
 mse = MSE = mean_squared_error
 
 
+@computed_on_symbols
 def mean_absolute_error(y_true, y_pred):
     """Mean of `|y_true - y_pred|` over the last axis."""
     y_true, y_pred = paired(y_true, y_pred)
@@ -128,6 +131,7 @@ def mean_absolute_error(y_true, y_pred):
 mae = MAE = mean_absolute_error
 
 
+@computed_on_symbols
 def mean_absolute_percentage_error(y_true, y_pred):
     """100 times the mean of `|y_true - y_pred| / max(|y_true|, epsilon)` over the last axis."""
     y_true, y_pred = paired(y_true, y_pred)
@@ -138,6 +142,7 @@ def mean_absolute_percentage_error(y_true, y_pred):
 mape = MAPE = mean_absolute_percentage_error
 
 
+@computed_on_symbols
 def mean_squared_logarithmic_error(y_true, y_pred):
     """Mean of `(log(1 + y_true) - log(1 + y_pred)) ** 2` over the last axis, both at least 0."""
     y_true, y_pred = paired(y_true, y_pred)
@@ -149,6 +154,7 @@ def mean_squared_logarithmic_error(y_true, y_pred):
 msle = MSLE = mean_squared_logarithmic_error
 
 
+@computed_on_symbols
 def cosine_similarity(y_true, y_pred, axis=-1):
     """Negative cosine of the angle between targets and predictions: -1 is the same direction."""
     return -cosine(y_true, y_pred, axis)
@@ -165,6 +171,7 @@ def _unit(x: Tensor, axis: int) -> Tensor:
     return x * inverse.clamp(max=min(1.0 / config.epsilon(), torch.finfo(x.dtype).max))
 
 
+@computed_on_symbols
 def huber(y_true, y_pred, delta=1.0):
     """Half the squared error up to `delta`, linear beyond it; mean over the last axis."""
     y_true, y_pred = paired(y_true, y_pred)
@@ -173,6 +180,7 @@ def huber(y_true, y_pred, delta=1.0):
     return torch.where(error <= delta, 0.5 * error.square(), linear).mean(-1)
 
 
+@computed_on_symbols
 def log_cosh(y_true, y_pred):
     """Mean of `log(cosh(y_pred - y_true))` over the last axis."""
     y_true, y_pred = paired(y_true, y_pred)
@@ -183,12 +191,14 @@ def log_cosh(y_true, y_pred):
 logcosh = log_cosh
 
 
+@computed_on_symbols
 def poisson(y_true, y_pred):
     """Mean of `y_pred - y_true * log(y_pred + epsilon)` over the last axis."""
     y_true, y_pred = operands(y_true, y_pred)
     return (y_pred - y_true * (y_pred + config.epsilon()).log()).mean(-1)
 
 
+@computed_on_symbols
 def kl_divergence(y_true, y_pred):
     """Sum of `y_true * log(y_true / y_pred)` over the last axis, both clipped to [epsilon, 1]."""
     y_true, y_pred = operands(y_true, y_pred)
@@ -201,12 +211,14 @@ kld = KLD = kullback_leibler_divergence = kl_divergence
 
 
 # ------------------------------------------------------------------ maximum margin
+@computed_on_symbols
 def hinge(y_true, y_pred):
     """Mean of `max(1 - y_true * y_pred, 0)` over the last axis; targets 0, 1 are read as -1, 1."""
     y_true, y_pred = operands(y_true, y_pred)
     return (1.0 - _signs(y_true) * y_pred).relu().mean(-1)
 
 
+@computed_on_symbols
 def squared_hinge(y_true, y_pred):
     """Mean of `max(1 - y_true * y_pred, 0) ** 2` over the last axis; targets as for `hinge`."""
     y_true, y_pred = operands(y_true, y_pred)
@@ -218,6 +230,7 @@ def _signs(y_true: Tensor) -> Tensor:
     return torch.where(is_binary, 2.0 * y_true - 1.0, y_true)
 
 
+@computed_on_symbols
 def categorical_hinge(y_true, y_pred):
     """`max(neg - pos + 1, 0)`: pos is the score of the true class, neg the best of the others."""
     y_true, y_pred = operands(y_true, y_pred)
@@ -227,6 +240,7 @@ def categorical_hinge(y_true, y_pred):
 
 
 # ------------------------------------------------------------------ crossentropies
+@computed_on_symbols
 def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
     """`-sum(y_true * log(y_pred))` over the class axis; targets are one-hot or probabilities."""
     _check_class_axis(axis)
@@ -241,6 +255,7 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
     return -(y_true * log_probabilities).sum(axis)
 
 
+@computed_on_symbols
 def categorical_focal_crossentropy(
     y_true, y_pred, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1
 ):
@@ -297,6 +312,7 @@ def _smoothed_classes(y_true: Tensor, label_smoothing: float) -> Tensor:
     return y_true * (1.0 - label_smoothing) + label_smoothing / y_true.shape[-1]
 
 
+@computed_on_symbols
 def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
     """`-log(y_pred[class])` for integer targets.
 
@@ -364,6 +380,7 @@ def _label_error(labels: Tensor, classes: int, ignored: int, error: Exception) -
     )
 
 
+@computed_on_symbols
 def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
     """Mean over `axis` of `-y_true * log(y_pred) - (1 - y_true) * log(1 - y_pred)`."""
     y_true, y_pred = operands(y_true, y_pred)
@@ -391,6 +408,7 @@ def _smoothed_binary(y_true: Tensor, label_smoothing: float) -> Tensor:
     return y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
 
 
+@computed_on_symbols
 def binary_focal_crossentropy(
     y_true,
     y_pred,
@@ -418,6 +436,7 @@ def binary_focal_crossentropy(
     return values.mean(axis)
 
 
+@computed_on_symbols
 def categorical_generalized_cross_entropy(y_true, y_pred, q):
     """`(1 - p_true ** q) / q` for integer targets: wrong labels matter less as q nears 1."""
     y_pred = predictions(y_pred, y_true)
@@ -430,6 +449,7 @@ def categorical_generalized_cross_entropy(y_true, y_pred, q):
 
 
 # ------------------------------------------------------------------ segmentation
+@computed_on_symbols
 def dice(y_true, y_pred, axis=None):
     """1 - 2 * overlap / (sum of targets + sum of predictions), over `axis` or all axes."""
     y_true, y_pred = operands(y_true, y_pred)
@@ -437,6 +457,7 @@ def dice(y_true, y_pred, axis=None):
     return 1.0 - 2.0 * overlap / (_sum(y_true, axis) + _sum(y_pred, axis) + config.epsilon())
 
 
+@computed_on_symbols
 def tversky(y_true, y_pred, alpha=0.5, beta=0.5, axis=None):
     """Dice with a weight for each kind of error.
 
@@ -456,6 +477,7 @@ def _sum(x: Tensor, axis) -> Tensor:
 
 
 # ------------------------------------------------------------------ embeddings, sequences
+@computed_on_symbols
 def circle(
     y_true,
     y_pred,
@@ -495,6 +517,7 @@ def circle(
     return values
 
 
+@computed_on_symbols
 def ctc(y_true, y_pred):
     """Connectionist temporal classification: labels (B, L), 0 the blank; logits (B, T, classes)."""
     y_pred = predictions(y_pred, y_true)

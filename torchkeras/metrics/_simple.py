@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from torchkeras import config
+from torchkeras._op import computed_on_symbols
 from torchkeras.losses import _functions as functions
 from torchkeras.losses._base import divide_no_nan, match_ranks
 from torchkeras.losses._functions import (
@@ -152,6 +153,7 @@ def _binary_matches(y_true, y_pred, threshold=0.5) -> Tensor:
     return (y_pred > threshold) == y_true
 
 
+@computed_on_symbols
 def binary_accuracy(y_true, y_pred, threshold=0.5):
     """1 where `y_pred > threshold` equals the target, else 0."""
     return _number(_binary_matches(y_true, y_pred, threshold))
@@ -176,6 +178,7 @@ def _categorical_matches(y_true, y_pred) -> Tensor:
     return classes == y_pred.argmax(-1)
 
 
+@computed_on_symbols
 def categorical_accuracy(y_true, y_pred):
     """1 where targets and predictions are largest in the same class, else 0."""
     return _number(_categorical_matches(y_true, y_pred))
@@ -199,6 +202,7 @@ def _sparse_categorical_matches(y_true, y_pred) -> Tensor:
     return matches.squeeze(-1) if matches.ndim > 1 and matches.shape[-1] == 1 else matches
 
 
+@computed_on_symbols
 def sparse_categorical_accuracy(y_true, y_pred):
     """1 where predictions are largest in the class that the integer target names, else 0."""
     return _number(_sparse_categorical_matches(y_true, y_pred))
@@ -224,6 +228,7 @@ def _top_k_matches(y_true, y_pred, k=5) -> Tensor:
     return _in_top_k(_targets(y_true, y_pred).argmax(-1), y_pred, k)
 
 
+@computed_on_symbols
 def top_k_categorical_accuracy(y_true, y_pred, k=5):
     """1 where the class of the one-hot target is among the `k` best predictions, else 0."""
     return _number(_top_k_matches(y_true, y_pred, k))
@@ -250,6 +255,7 @@ def _sparse_top_k_matches(y_true, y_pred, k=5, from_sorted_ids=False) -> Tensor:
     return matches.reshape(classes.shape)
 
 
+@computed_on_symbols
 def sparse_top_k_categorical_accuracy(y_true, y_pred, k=5, from_sorted_ids=False):
     """1 where the class that the integer target names is among the `k` best predictions, else 0.
 
@@ -364,6 +370,7 @@ class MeanRelativeError(Mean):
         return {"name": self.name, "dtype": self.dtype, "normalizer": self.normalizer.tolist()}
 
 
+@computed_on_symbols
 def pearson_correlation(y_true, y_pred, axis=-1):
     """Pearson's linear correlation along `axis`: 1 or -1 where a straight line fits."""
     y_true, y_pred = paired(y_true, y_pred)
@@ -387,6 +394,7 @@ class PearsonCorrelation(MeanMetricWrapper):
         self.axis = axis
 
 
+@computed_on_symbols
 def concordance_correlation(y_true, y_pred, axis=-1):
     """Lin's concordance along `axis`: 1 only where predictions equal targets."""
     y_true, y_pred = paired(y_true, y_pred)

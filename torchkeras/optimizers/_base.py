@@ -512,7 +512,8 @@ class Optimizer(Configurable):
         """Pairs of gradient and variable of a loss, or of a callable that returns it."""
         if tape is not None:
             return list(zip(tape.gradient(loss, var_list), var_list))
-        value = loss() if callable(loss) else loss
+        with _scopes.recording():
+            value = loss() if callable(loss) else loss
         return list(zip(torch.autograd.grad(value, var_list, allow_unused=True), var_list))
 
     def minimize(self, loss, var_list, tape=None):
