@@ -1,11 +1,14 @@
 """keras.datasets: small files of the layout of the real ones, loaded here and by real Keras."""
 
 import gzip
+import http.server
 import io
 import json
 import os
 import pickle
 import tarfile
+import threading
+import urllib.request
 import zipfile
 from importlib import import_module
 
@@ -104,7 +107,7 @@ def calls(cache, monkeypatch):
     asked = {"torchkeras": [], "keras": []}
 
     def give(package):
-        def get(fname=None, **arguments):
+        def get(fname=None, cache_dir=None, **arguments):
             asked[package].append({"fname": fname, **arguments})
             return str(cache / fname)
 
@@ -205,6 +208,7 @@ def test_load_data_errors(calls, name, options, error):
             getattr(package.datasets, name).load_data(**options)
 
 
+@pytest.mark.filterwarnings("ignore:.*nb_words:DeprecationWarning")
 def test_old_argument(calls):
     (x, _), _ = torchkeras.datasets.imdb.load_data(nb_words=10)
     assert max(map(max, x)) < 10
@@ -262,6 +266,78 @@ def test_npz_bomb(tmp_path, monkeypatch):
 
 
 # ---------------------------------------------------------------- the way of a real download
+
+
+def archive_of(path):
+    """What a server has of one of ARCHIVES."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        for name, content in ARCHIVES[path].items():
+            info = tarfile.TarInfo(f"{path.rpartition('/')[2]}/{name}")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return stream.getvalue()
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """Serves FILES and the archives by the last part of their addresses."""
+
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        name = self.path.rpartition("/")[2]
+        if name.endswith(".tar.gz"):
+            kind = name.removesuffix("-python.tar.gz")
+            content = archive_of(next(path for path in ARCHIVES if path.startswith(f"{kind}-")))
+        else:
+            content = FILES[name]
+        self.server.requests.append(name)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """The names of files that were asked for of a server here, in place of the real ones."""
+    real = urllib.request.urlopen
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        server.requests = []
+        here = f"http://127.0.0.1:{server.server_port}/"
+        monkeypatch.setattr(
+            urllib.request,
+            "urlopen",
+            lambda address, **options: real(here + address.rpartition("/")[2], **options),
+        )
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.requests
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_downloads(served, tmp_path, monkeypatch, name, capsys):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr("torchkeras.utils._files.has_hash", lambda *arguments: True)
+    load = getattr(torchkeras.datasets, name).load_data
+    first = load()
+    asked = len(served)
+    assert asked == (4 if name == "fashion_mnist" else 1)
+    assert same(load(), first) and len(served) == asked  # from the cache
+    if name != "california_housing":
+        other = tmp_path / "other"
+        assert same(load(cache_dir=other), first) and len(served) == 2 * asked
+        assert (other / "datasets").is_dir()
+
+
+def test_downloads_of_another_hash(served, tmp_path, monkeypatch, capsys):
+    # The files served here are not the real ones, which the hash finds out.
+    with pytest.raises(ValueError, match="corrupted file detected"):
+        torchkeras.datasets.mnist.load_data(cache_dir=tmp_path)
+    assert list((tmp_path / "datasets").iterdir()) == []
 
 
 def test_from_the_cache_of_downloads(tmp_path, monkeypatch):

@@ -705,7 +705,8 @@ def test_tokenizer_by_hand():
 
 
 def test_tokenizer_errors():
-    with pytest.warns(UserWarning, match="has been renamed `num_words`"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # given once in a process
         assert text.Tokenizer(nb_words=3).num_words == 3
     with pytest.raises(TypeError, match="Unrecognized keyword"):
         text.Tokenizer(x=1)
@@ -924,6 +925,50 @@ def test_pipeline_cache_runs_once():
     assert calls == list(range(10))
 
 
+def test_pipeline_cache_in_a_file(tmp_path):
+    calls = []
+
+    def kinds(x):
+        calls.append(int(x))
+        return {"number": x, "parts": (x * 0.5, np.array(["a", str(int(x))], dtype=object))}
+
+    def elements(dataset):
+        return [(int(e["number"]), float(e["parts"][0]), e["parts"][1].tolist()) for e in dataset]
+
+    dataset = TEN.map(kinds).cache(tmp_path / "kept")
+    next(iter(dataset))
+    assert [path for path in tmp_path.iterdir() if path.suffix == ".cache"] == []
+    calls.clear()
+    first = elements(dataset)
+    assert first == elements(dataset) == [(x, x * 0.5, ["a", str(x)]) for x in range(10)]
+    assert calls == list(range(10))
+    again = TEN.map(kinds).cache(str(tmp_path / "kept"))
+    assert elements(again) == first and calls == list(range(10))
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.cache"]
+
+
+def test_pipeline_generator_signatures():
+    class Spec:
+        def __init__(self, shape, dtype):
+            self.shape, self.dtype = shape, dtype
+
+    def pairs():
+        yield [1, 2], "a"
+        yield [3, 4, 5], "b"
+
+    signature = (Spec((None,), "float32"), Spec((), "string"))
+    made = list(Dataset.from_generator(pairs, output_signature=signature))
+    assert made[0][0].dtype == torch.float32 and made[1][0].tolist() == [3, 4, 5]
+    assert [text for _, text in made] == ["a", "b"]
+    made = Dataset.from_generator(pairs, ("int32", "string"), ([None], []))
+    assert [part.tolist() for part, _ in made] == [[1, 2], [3, 4, 5]]
+    for wrong in ({"output_shapes": ([2], [])}, {"output_shapes": ([None, 1], [])}):
+        with pytest.raises(TypeError, match="element of shape"):
+            list(Dataset.from_generator(pairs, ("int32", "string"), **wrong))
+    with pytest.raises(TypeError, match="did not match the expected structure"):
+        list(Dataset.from_generator(pairs, ("int32", "string", "int32")))
+
+
 def test_pipeline_is_lazy_and_stops():
     calls = []
     dataset = TEN.map(lambda x: calls.append(int(x)) or x)
@@ -950,6 +995,8 @@ def test_pipeline_errors_come_through():
         Dataset.from_tensor_slices((np.ones(2), np.ones(3)))
     with pytest.raises(ValueError, match="batch_size"):
         TEN.batch(0)
+    with pytest.raises(ValueError, match="smaller size than the input"):
+        list(Dataset.from_tensors(np.ones(3)).padded_batch(1, [2]))
     with pytest.raises(TypeError, match="needs a tuple"):
         Dataset.zip(TEN)
 
@@ -1486,3 +1533,89 @@ def test_legacy_configurations():
         utils.legacy.deserialize_keras_object({"config": {}})
     with pytest.raises(ValueError, match="Cannot serialize"):
         utils.legacy.serialize_keras_object(3)
+
+
+# ---------------------------------------------------------------- beside a training
+
+
+def test_dataset_creator():
+    creator = utils.DatasetCreator(lambda size, start=0: TEN.skip(start).take(size), "options")
+    assert listed(creator(2, start=3)) == [3, 4] and creator.input_options == "options"
+    with pytest.raises(TypeError, match="must be a `callable`"):
+        utils.DatasetCreator(3)
+    with pytest.raises(TypeError, match="must return a dataset"):
+        utils.DatasetCreator(lambda: 3)()
+
+
+def test_timed_thread():
+    ticks = threading.Semaphore(0)
+
+    class Clock(utils.TimedThread):
+        def on_interval(self):
+            ticks.release()
+
+    clock = Clock(0.001, daemon=True, name="clock")
+    assert not clock.is_alive()
+    with clock:
+        assert clock.is_alive() and clock.thread.name == "clock" and clock.thread.daemon
+        assert ticks.acquire(timeout=30) and ticks.acquire(timeout=30)
+    assert not clock.is_alive()
+    clock.stop()
+    with pytest.raises(NotImplementedError, match="a subclass"):
+        utils.TimedThread(1).on_interval()
+
+
+def test_steps_per_execution_tuner(monkeypatch):
+    """The speed grows with the number up to 8, and falls beyond it."""
+
+    class Number:
+        value = 1
+
+        def assign(self, value):
+            self.value = value
+
+        def __int__(self):
+            return self.value
+
+    class Optimizer:
+        iterations = 0
+
+    now = [0.0]
+    monkeypatch.setattr("torchkeras.utils._watchers.time.monotonic", lambda: now[0])
+    number = Number()
+    tuner = utils.StepsPerExecutionTuner(Optimizer, number, interval=3600, change_spe_interval=2)
+    tuner.start()
+    seen = []
+    for _ in range(20):
+        now[0] += 1.0
+        Optimizer.iterations += 100 * (number.value if number.value <= 8 else 4)
+        tuner.on_interval()
+        seen.append(tuner.steps_per_execution)
+    tuner.stop()
+    assert not tuner.is_alive()
+    assert seen[:8] == [1, 2, 2, 4, 4, 8, 8, 16] and set(seen[8:]) <= {4, 8, 16}
+
+
+def test_sidecar_evaluator(tmp_path, capsys):
+    def make():
+        model = torchkeras.Sequential([layers.Input((2,)), layers.Dense(1)])
+        model.compile("sgd", "mse", metrics=["mae"])
+        return model
+
+    x, y = np.ones((4, 2)), np.ones((4, 1))
+    trained, model = make(), make()
+    trained.fit(x, y, verbose=0)
+    trained.save_weights(tmp_path / "1.weights.h5")
+    utils.SidecarEvaluator(model, Dataset.from_tensors((x, y)), tmp_path, max_evaluations=1).start()
+    for ours, theirs in zip(model.get_weights(), trained.get_weights()):
+        np.testing.assert_array_equal(ours, theirs)
+    loss = trained.evaluate(x, y, verbose=0)[0]
+    assert f"loss: {loss:.4f}" in capsys.readouterr().out
+
+
+def test_source_inputs_of_a_call():
+    first, second = layers.Input((2,)), layers.Input((2,))
+    dense = layers.Dense(3)
+    outputs = dense(first), dense(second)
+    assert utils.get_source_inputs(outputs[1])[0] is second
+    assert utils.get_source_inputs(outputs[1], dense, 0)[0] is first

@@ -454,20 +454,33 @@ class PyDatasetSource(_StreamSource):
         self._dataset = dataset
         self._shuffle = shuffle
         self._generator = _own_generator() if shuffle or dataset.use_multiprocessing else None
+        self._is_endless = dataset._is_endless and self.steps is not None
+        if self._is_endless:
+            self._length = None
 
     def on_epoch_begin(self) -> None:
         self._dataset.on_epoch_begin()
 
     def on_epoch_end(self) -> None:
-        self._dataset.on_epoch_end()
+        if not self._is_endless:
+            self._dataset.on_epoch_end()
 
     def _new_pass(self) -> Iterator[int]:
+        if self._is_endless:
+            return self._passes()
         self._length = self._dataset.num_batches
-        if self._length is None:
-            return itertools.count()
+        return itertools.count() if self._length is None else self._order(self._length)
+
+    def _order(self, count: int) -> Iterator[int]:
         if self._shuffle:
-            return iter(torch.randperm(self._length, generator=self._generator).tolist())
-        return iter(range(self._length))
+            return iter(torch.randperm(count, generator=self._generator).tolist())
+        return iter(range(count))
+
+    def _passes(self) -> Iterator[int]:
+        """One pass after the other, each of which ends with the dataset's `on_epoch_end`."""
+        while True:
+            yield from self._order(self._dataset.num_batches)
+            self._dataset.on_epoch_end()
 
     def _first_batch(self) -> Any:
         return self._dataset[0]

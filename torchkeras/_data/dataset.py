@@ -9,7 +9,7 @@ import sys
 import threading
 import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
@@ -62,6 +62,9 @@ class PyDataset:
     use_multiprocessing = False
     max_queue_size = 10
 
+    # Whether it starts again when an epoch, of a number of steps, goes beyond its end.
+    _is_endless = False
+
     def __init__(
         self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10
     ):
@@ -79,15 +82,37 @@ class PyDataset:
         for index in itertools.count() if count is None else range(count):
             yield self[index]
 
+    def __len__(self) -> int:
+        """The number of batches, for classes that define `num_batches` alone."""
+        count = self.num_batches
+        if count is None:
+            raise TypeError(f"{type(self).__name__} has no end.")
+        return count
+
+    def __bool__(self) -> bool:
+        return True
+
     @property
     def num_batches(self) -> int | None:
         """The number of batches, or None when there is no end."""
-        if hasattr(self, "__len__"):
+        if type(self).__len__ is not PyDataset.__len__:
             return len(self)
         raise NotImplementedError(
             "You need to implement the `num_batches` property, or `__len__`. "
             f"Received: {type(self).__name__}"
         )
+
+    # A batch is made in two steps: what is drawn at random, which is done in the order of the
+    # batches, and the rest, which workers do beside each other. What is drawn can be pickled.
+
+    def _draw(self, index: int) -> Any:
+        return index
+
+    def _make(self, drawn: Any) -> Any:
+        return self[drawn]
+
+    def _expect(self, index: int | None) -> None:
+        """Tells which batch is drawn next, if any."""
 
     def on_epoch_begin(self) -> None:
         """Called before the first batch of every epoch."""
@@ -111,14 +136,14 @@ def _start_worker(dataset: PyDataset, seed: int) -> None:
     config.set_device_override("cpu")
 
 
-def _batch_in_worker(index: int) -> Any:
+def _batch_in_worker(index: int, drawn: Any) -> Any:
     dataset, seed = _worker_state
     # Each batch has its own numbers, whichever worker makes it.
     seed = (seed + index) % 2**32
     random.seed(seed)
     np.random.seed(seed)
     torch.random.default_generator.manual_seed(seed)
-    return dataset[index]
+    return dataset._make(drawn)
 
 
 def _start_method() -> str:
@@ -144,15 +169,26 @@ def _process_pool(dataset: PyDataset, workers: int, seed: int) -> Executor:
     return executor
 
 
-def _submit_all(executor: Executor, function: Any, indices: Iterable[int], ahead: int) -> Iterator:
+def _submit_all(submit: Callable[[int], Any], indices: Iterable[int], ahead: int) -> Iterator:
     """The batches in the order of their indices, `ahead` of them in work or waiting."""
     waiting = deque()
     for index in indices:
-        waiting.append((index, executor.submit(function, index)))
+        waiting.append((index, submit(index)))
         if len(waiting) >= ahead:
             yield waiting.popleft()
     while waiting:
         yield waiting.popleft()
+
+
+def _one_by_one(dataset: PyDataset, indices: Iterable[int]) -> Iterator[Any]:
+    """The batches made in this thread."""
+    indices = iter(indices)
+    index = next(indices, None)
+    while index is not None:
+        drawn = dataset._draw(index)
+        index = next(indices, None)
+        dataset._expect(index)
+        yield dataset._make(drawn)
 
 
 def iterate_in_parallel(dataset: PyDataset, indices: Iterable[int], seed: int) -> Iterator[Any]:
@@ -163,16 +199,22 @@ def iterate_in_parallel(dataset: PyDataset, indices: Iterable[int], seed: int) -
     """
     workers = dataset.workers
     if workers < 1 or (workers == 1 and not dataset.use_multiprocessing):
-        for index in indices:
-            yield dataset[index]
+        yield from _one_by_one(dataset, indices)
         return
     if dataset.use_multiprocessing:
-        executor, function = _process_pool(dataset, workers, seed), _batch_in_worker
+        executor = _process_pool(dataset, workers, seed)
     else:
-        executor, function = ThreadPoolExecutor(workers), dataset.__getitem__
+        executor = ThreadPoolExecutor(workers)
+
+    def submit(index):
+        drawn = dataset._draw(index)
+        if dataset.use_multiprocessing:
+            return executor.submit(_batch_in_worker, index, drawn)
+        return executor.submit(dataset._make, drawn)
+
     ahead = dataset.max_queue_size if dataset.max_queue_size > 0 else 2 * workers
     try:
-        for index, future in _submit_all(executor, function, indices, ahead):
+        for index, future in _submit_all(submit, indices, ahead):
             try:
                 batch = future.result()
             except BrokenProcessPool as error:

@@ -1,6 +1,7 @@
 """`Dataset`: lazy pipelines of elements, with the methods of `tf.data.Dataset`."""
 
 import functools
+import io
 import itertools
 import math
 import os
@@ -27,6 +28,9 @@ INFINITE_CARDINALITY = -1
 UNKNOWN_CARDINALITY = -2
 
 _PREFETCHED = 2
+
+# What an array of texts is called in a file.
+_TEXTS = "texts of torchkeras"
 
 
 class Dataset:
@@ -99,18 +103,25 @@ class Dataset:
         """What `generator(*args)` yields, from a new call in every pass.
 
         Args:
-            output_types: dtypes of the elements, in their structure; `output_signature` may give
-                them instead. Shapes are not checked.
+            output_types: dtypes of the elements, in their structure.
+            output_shapes: their shapes, with None for sizes that may differ.
+            output_signature: both of them, as objects with `dtype` and `shape`.
+
+        Raises:
+            TypeError: an element of another structure or shape.
         """
         if not callable(generator):
             raise TypeError(
                 f"`generator` must be a Python callable. {received(generator=generator)}"
             )
         types = output_types if output_signature is None else output_signature
+        shapes = output_shapes if output_signature is None else output_signature
 
         def items():
             for element in generator(*(args or ())):
-                yield _structured(element) if types is None else _typed(element, types)
+                element = _structured(element) if types is None else _typed(element, types)
+                _check_shapes(element, shapes)
+                yield element
 
         return Dataset(items)
 
@@ -261,20 +272,13 @@ class Dataset:
     def cache(self, filename: str = "", name: str | None = None) -> "Dataset":
         """Elements that are kept after the first whole pass, and not made again.
 
-        They are kept in memory, also when a `filename` is given.
+        Args:
+            filename: start of the name of a file that keeps them, also for later runs of the
+                script; by default they are kept in memory.
         """
-        kept: list[list] = []
-
-        def items():
-            if kept:
-                yield from kept[0]
-                return
-            found = []
-            for element in self:
-                found.append(element)
-                yield element
-            kept.append(found)
-
+        items = functools.partial(_kept_in_file, self, os.fspath(filename))
+        if not filename:
+            items = functools.partial(_kept_in_memory, self, [])
         return self._named(Dataset(items, self._cardinality))
 
     def prefetch(self, buffer_size: int, name: str | None = None) -> "Dataset":
@@ -496,6 +500,11 @@ def _of_frame(value: Any) -> Any:
 def _typed(element: Any, types: Any) -> Any:
     """The element in the dtypes of a structure of dtypes, or of objects that have a dtype."""
     if isinstance(types, (tuple, list)):
+        if not isinstance(element, (tuple, list)) or len(element) != len(types):
+            raise TypeError(
+                "`generator` yielded an element that did not match the expected structure. "
+                f"Expected: {types}. {received(element=element)}"
+            )
         return tuple(_typed(*pair) for pair in zip(element, types))
     if isinstance(types, dict):
         return {key: _typed(element[key], part) for key, part in types.items()}
@@ -505,6 +514,27 @@ def _typed(element: Any, types: Any) -> Any:
     if isinstance(element, Tensor):
         return element.to(getattr(torch, name))
     return as_tensor(np.asarray(element, dtype=name))
+
+
+def _check_shapes(element: Any, shapes: Any) -> None:
+    """Raise unless the element has a structure of shapes, or of objects that have one."""
+    if shapes is None:
+        return
+    if isinstance(element, (tuple, dict)):
+        keys = element if isinstance(element, dict) else range(len(element))
+        for key in keys:
+            _check_shapes(element[key], shapes[key])
+        return
+    shape = getattr(shapes, "shape", shapes)
+    if shape is None or getattr(shape, "rank", 0) is None:
+        return  # of any number of axes
+    found, wanted = np.shape(element), tuple(shape)
+    sizes = zip(found, wanted)
+    if len(found) != len(wanted) or any(size not in (None, -1, have) for have, size in sizes):
+        raise TypeError(
+            f"`generator` yielded an element of shape {tuple(found)} where an element of shape "
+            f"{wanted} was expected. Received: {element!r}"
+        )
 
 
 def _dtype_name(dtype: Any) -> str:
@@ -593,12 +623,80 @@ def _pad(parts: tuple, shape: Any, value: Any) -> Any:
         return _stack(parts)
     longest = [max(sizes) for sizes in zip(*(part.shape for part in parts))]
     if shape is not None:
-        longest = [size if size not in (None, -1) else found for size, found in zip(shape, longest)]
+        wanted = [found if size in (None, -1) else size for size, found in zip(shape, longest)]
+        if any(size < found for size, found in zip(wanted, longest)):
+            raise ValueError(
+                "Attempted to pad to a smaller size than the input element. "
+                f"Received: padded_shapes={shape} for an element of shape {tuple(longest)}"
+            )
+        longest = wanted
     first = parts[0]
     padded = first.new_full((len(parts), *longest), 0 if value is None else value)
     for row, part in zip(padded, parts):
         row[tuple(map(slice, part.shape))] = part
     return padded
+
+
+# ---- kept elements
+
+
+def _kept_in_memory(source: Iterable, kept: list[list]) -> Iterator:
+    """The elements of a source, or those that a whole pass has left in `kept`."""
+    if kept:
+        yield from kept[0]
+        return
+    found = []
+    for element in source:
+        found.append(element)
+        yield element
+    kept.append(found)
+
+
+def _kept_in_file(source: Iterable, filename: str) -> Iterator:
+    """The elements of a source, or those that a whole pass has left in a file."""
+    path = f"{filename}.cache"
+    if os.path.exists(path):
+        yield from _read_elements(path)
+        return
+    part = f"{path}.{os.getpid()}.part"
+    try:
+        with open(part, "wb") as file:
+            for element in source:
+                _write_element(file, element)
+                yield element
+        os.replace(part, path)
+    finally:
+        if os.path.exists(part):
+            os.remove(part)
+
+
+def _write_element(file: Any, element: Any) -> None:
+    """Its length in eight bytes, then what torch reads without running code."""
+    stream = io.BytesIO()
+    torch.save(tree.map_structure(_texts_as_lists, element), stream)
+    content = stream.getbuffer()
+    file.write(len(content).to_bytes(8, "little"))
+    file.write(content)
+
+
+def _read_elements(path: str) -> Iterator:
+    with open(path, "rb") as file:
+        while length := int.from_bytes(file.read(8), "little"):
+            yield _lists_as_texts(torch.load(io.BytesIO(file.read(length)), weights_only=True))
+
+
+def _texts_as_lists(part: Any) -> Any:
+    if not isinstance(part, np.ndarray):
+        return part
+    return {_TEXTS: part.ravel().tolist(), "shape": list(part.shape)}
+
+
+def _lists_as_texts(element: Any) -> Any:
+    if isinstance(element, dict) and _TEXTS in element:
+        return np.array(element[_TEXTS], dtype=object).reshape(element["shape"])
+    if isinstance(element, dict):
+        return {key: _lists_as_texts(part) for key, part in element.items()}
+    return tuple(map(_lists_as_texts, element)) if isinstance(element, tuple) else element
 
 
 # ---- passes

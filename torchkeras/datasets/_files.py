@@ -75,9 +75,12 @@ def _read_npy(content: bytes) -> np.ndarray:
     return _ArrayUnpickler(stream).load().reshape(shape)
 
 
-def fetch_npz(path: str, name: str, file_hash: str) -> dict[str, np.ndarray]:
+def fetch_npz(
+    path: str, name: str, file_hash: str, cache_dir: str | None = None
+) -> dict[str, np.ndarray]:
     """The arrays of a file that TensorFlow's storage has as `name`, kept as `path`."""
-    return load_npz(get_file(fname=path, origin=f"{FOLDER}{name}", file_hash=file_hash))
+    origin = f"{FOLDER}{name}"
+    return load_npz(get_file(fname=path, origin=origin, file_hash=file_hash, cache_dir=cache_dir))
 
 
 def check_split(test_split: float) -> None:

@@ -9,13 +9,14 @@ from torchkeras.utils._files import get_file
 __all__ = ["load_data"]
 
 
-def load_data(label_mode="fine"):
+def load_data(label_mode="fine", cache_dir=None):
     """50,000 training and 10,000 test images, uint8 (N, 32, 32, 3), with labels (N, 1).
 
     With `image_data_format() == "channels_first"` the images are (N, 3, 32, 32).
 
     Args:
         label_mode: "fine" for the hundred classes, "coarse" for the twenty groups of them.
+        cache_dir: in place of `$KERAS_HOME`, else `~/.keras`.
 
     Returns:
         `(x_train, y_train), (x_test, y_test)`
@@ -29,6 +30,7 @@ def load_data(label_mode="fine"):
         origin="https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
         extract=True,
         file_hash="85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
+        cache_dir=cache_dir,
     )
     return load_cifar(
         os.path.join(path, "cifar-100-python"),

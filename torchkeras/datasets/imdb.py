@@ -20,6 +20,7 @@ def load_data(
     start_char=1,
     oov_char=2,
     index_from=3,
+    cache_dir=None,
     **kwargs,
 ):
     """25,000 training and 25,000 test reviews with labels, 1 for a good one.
@@ -35,6 +36,7 @@ def load_data(
         start_char: put before each review; None for nothing.
         oov_char: stands for unknown words; None leaves them out.
         index_from: added to each word's number.
+        cache_dir: in place of `$KERAS_HOME`, else `~/.keras`.
         **kwargs: `nb_words`, the old name of `num_words`.
 
     Returns:
@@ -47,6 +49,7 @@ def load_data(
         path,
         "imdb.npz",
         "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f",
+        cache_dir,
     )
     random = np.random.RandomState(seed)
     parts = []

@@ -21,6 +21,7 @@ def load_data(
     start_char=1,
     oov_char=2,
     index_from=3,
+    cache_dir=None,
 ):
     """11,228 newswires with the numbers of their topics.
 
@@ -36,6 +37,7 @@ def load_data(
         start_char: put before each newswire; None for nothing.
         oov_char: stands for unknown words; None leaves them out.
         index_from: added to each word's number.
+        cache_dir: in place of `$KERAS_HOME`, else `~/.keras`.
 
     Returns:
         `(x_train, y_train), (x_test, y_test)`, where x are arrays of lists.
@@ -44,6 +46,7 @@ def load_data(
         path,
         "reuters.npz",
         "d6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916",
+        cache_dir,
     )
     texts = Texts(*shuffle_rows(np.random.RandomState(seed), data["x"], data["y"]))
     texts.mark(start_char, index_from)

@@ -1,73 +1,102 @@
 """Images seen through affine maps, with the edges that scipy.ndimage knows."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from torchkeras._errors import one_of
 
-__all__ = ["FILL_MODES", "affine_sample"]
+__all__ = ["FILL_MODES", "AffineSampler"]
 
 FILL_MODES = ("constant", "nearest", "reflect", "wrap")
 
+# The modes whose places beyond the edges the sampling kernel folds back by itself.
+_KERNEL_MODES = {"nearest": "border", "reflect": "reflection"}
 
-def affine_sample(
-    images: Tensor, maps: Tensor, fill_mode: str = "nearest", cval: float = 0.0, order: int = 1
-) -> Tensor:
-    """Images whose pixel (row, column) is that of the given ones at `map @ (row, column, 1)`.
+
+class AffineSampler:
+    """Images whose pixel (row, column) is that of given ones at `map @ (row, column, 1)`.
 
     The numbers equal those of `scipy.ndimage.affine_transform` with the mode of that name, up to
-    the rounding of `images`' dtype, in which all is computed.
+    the rounding of the images' dtype. On which side of an edge a place lies is found in float64.
 
     Args:
-        images: (batch, channels, height, width), floating point.
-        maps: (batch, 2, 3), or (2, 3) for all images.
+        maps: (batch, 2, 3), float64.
+        size: height and width of the images.
         fill_mode: beyond the edge "constant" has `cval`, "nearest" the pixel at the edge,
             "reflect" the mirrored image, "wrap" the image again.
         order: 0 for the nearest pixel, 1 for bilinear interpolation.
     """
-    one_of("fill_mode", fill_mode, FILL_MODES)
-    one_of("order", order, (0, 1))
-    batch, channels, height, width = images.shape
-    maps = maps.to(images).expand(batch, 2, 3)
-    rows = torch.arange(height, device=images.device, dtype=images.dtype)[:, None]
-    columns = torch.arange(width, device=images.device, dtype=images.dtype)
-    places = []
-    for axis in (0, 1):
-        by_row, by_column, offset = maps[:, axis, :, None, None].unbind(1)
-        # In scipy's order, so that places between two pixels go to the same side.
-        places.append(offset + by_row * rows + by_column * columns)  # (batch, height, width)
-    if fill_mode in _FOLDS:
-        fold = _FOLDS[fill_mode]
-        places = [fold(place, size) for place, size in zip(places, (height, width))]
-    if order == 0:
-        row, column = (torch.floor(place + 0.5) for place in places)
-        sampled = _pick(images, row, column)
-    else:
-        sampled = _bilinear(images, *places)
-    if fill_mode != "constant":
-        return sampled
-    inside = [(place >= 0) & (place <= size - 1) for place, size in zip(places, (height, width))]
-    return torch.where((inside[0] & inside[1]).unsqueeze(1), sampled, cval)
+
+    def __init__(
+        self,
+        maps: Tensor,
+        size: tuple[int, int],
+        fill_mode: str = "nearest",
+        cval: float = 0.0,
+        order: int = 1,
+    ):
+        self.fill_mode = one_of("fill_mode", fill_mode, FILL_MODES)
+        self.order = one_of("order", order, (0, 1))
+        self.cval = cval
+        self.size = size
+        self.is_folded_by_kernel = order == 1 and fill_mode in _KERNEL_MODES
+        # Places are sums of two parts, found here for all images: (batch, height, 1) for the rows
+        # and (batch, 1, width) for the columns, along each axis.
+        self.parts = []
+        rows, columns = (torch.arange(n, device=maps.device, dtype=maps.dtype) for n in size)
+        for axis, length in enumerate(size):
+            by_row, by_column, offset = maps[:, axis, :, None].unbind(1)
+            # In scipy's order, so that places between two pixels go to the same side.
+            parts = (offset + by_row * rows).unsqueeze(2), (by_column * columns).unsqueeze(1)
+            if self.is_folded_by_kernel:
+                scale = 2 / length  # to -1 at the first edge and 1 at the last
+                parts = parts[0] * scale + (1 / length - 1), parts[1] * scale
+            self.parts.append(parts)
+
+    def __call__(self, images: Tensor, start: int = 0) -> Tensor:
+        """Images (some of the batch, channels, height, width), the first one number `start`."""
+        part = slice(start, start + len(images))
+        # Each coordinate lies by itself in memory, x first; the kernel wants them side by side.
+        grid = images.new_empty(len(images), 2, *self.size)
+        beside = grid.permute(0, 2, 3, 1)
+        if self.is_folded_by_kernel:
+            for axis, (by_row, by_column) in enumerate(self.parts):
+                pair = by_row[part].to(images), by_column[part].to(images)
+                torch.add(*pair, out=grid[:, 1 - axis])
+            return _bilinear(images, beside, _KERNEL_MODES[self.fill_mode])
+        places = [torch.add(by_row[part], by_column[part]) for by_row, by_column in self.parts]
+        if self.fill_mode == "constant":
+            outside = [(place < 0) | (place > n - 1) for place, n in zip(places, self.size)]
+        elif self.fill_mode in _FOLDS:
+            fold = _FOLDS[self.fill_mode]
+            places = [fold(place, n) for place, n in zip(places, self.size)]
+        if self.order == 0:
+            sampled = _pick(images, *(torch.floor(place + 0.5) for place in places))
+        else:
+            for axis, length in enumerate(self.size):
+                coordinate = grid[:, 1 - axis].copy_(places[axis])
+                coordinate.mul_(2 / length).add_(1 / length - 1)
+            sampled = _bilinear(images, beside, "border")
+        if self.fill_mode != "constant":
+            return sampled
+        return sampled.masked_fill_(outside[0].logical_or_(outside[1]).unsqueeze(1), self.cval)
 
 
-def _bilinear(images: Tensor, row: Tensor, column: Tensor) -> Tensor:
-    top, left = row.floor(), column.floor()
-    down, right = (row - top).unsqueeze(1), (column - left).unsqueeze(1)
-    lines = []
-    for line in (top, top + 1):
-        first = _pick(images, line, left)
-        second = _pick(images, line, left + 1)
-        lines.append(first * (1 - right) + second * right)
-    return lines[0] * (1 - down) + lines[1] * down
+def _bilinear(images: Tensor, grid: Tensor, padding_mode: str) -> Tensor:
+    return F.grid_sample(images, grid, padding_mode=padding_mode, align_corners=False)
 
 
 def _wrapped(place: Tensor, size: int) -> Tensor:
     """Places within the image; as in scipy the last pixel is the first one of the next copy."""
-    period = max(size - 1, 1)
-    is_inside = (place >= 0) & (place <= size - 1)
-    return torch.where(is_inside, place, place.remainder(period))
+    if size == 1:
+        return torch.zeros_like(place)
+    inside = (place / (size - 1)).floor_().mul_(1 - size).add_(place)
+    if inside.all():
+        return inside
+    # A place where two copies meet is the last pixel of the one nearer to the image.
+    is_last = (inside == 0) & ((place < 0) | (place == size - 1))
+    return inside.masked_fill_(is_last, size - 1)
 
 
 def _mirrored(place: Tensor, size: int) -> Tensor:
@@ -76,7 +105,7 @@ def _mirrored(place: Tensor, size: int) -> Tensor:
     return torch.where(place < size, place, 2 * size - 1 - place)
 
 
-_FOLDS: dict[str, Callable[[Tensor, int], Tensor]] = {"wrap": _wrapped, "reflect": _mirrored}
+_FOLDS = {"wrap": _wrapped, "reflect": _mirrored}
 
 
 def _pick(images: Tensor, row: Tensor, column: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import warnings
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -88,7 +87,7 @@ class Tokenizer:
         char_level: whether characters are the words.
         oov_token: stands for unknown words, with number 1; without it they are left out.
         analyzer: splits a text into words, in place of `filters`, `lower` and `split`.
-        **kwargs: `nb_words`, the old name of `num_words`, and `document_count`.
+        **kwargs: `document_count`.
 
     Attributes:
         word_counts: how often each word occurs, in the order in which they are met.
@@ -117,12 +116,6 @@ class Tokenizer:
         analyzer=None,
         **kwargs,
     ):
-        if "nb_words" in kwargs:
-            warnings.warn(
-                "The `nb_words` argument in `Tokenizer` has been renamed `num_words`.",
-                stacklevel=2,
-            )
-            num_words = kwargs.pop("nb_words")
         self.document_count = kwargs.pop("document_count", 0)
         if kwargs:
             raise TypeError(f"Unrecognized keyword arguments: {kwargs}")

@@ -9,13 +9,22 @@ from torchkeras.models import Model, Sequential
 __all__ = ["get_source_inputs"]
 
 
-def get_source_inputs(tensor: Any) -> list[KerasTensor]:
-    """The symbolic inputs from which a symbolic tensor is computed, each once."""
+def get_source_inputs(
+    tensor: Any, layer: Any = None, node_index: int | None = None
+) -> list[KerasTensor]:
+    """The symbolic inputs from which a symbolic tensor is computed, each once.
+
+    Args:
+        layer: with `node_index`, the layer whose call of that number made the tensor; by default
+            the tensor knows.
+    """
     if not isinstance(tensor, KerasTensor) or not hasattr(tensor, "_keras_history"):
         return tensor
     found: dict[int, KerasTensor] = {}
     seen = set()
     stack = [tensor]
+    if layer is not None and node_index is not None:
+        stack = list(layer._inbound_nodes[node_index].output_tensors[:1])
     while stack:
         node = node_of(stack.pop())
         if node.is_input:

@@ -21,7 +21,7 @@ __all__ = ["array_to_img", "img_to_array", "load_img", "save_img"]
 
 _MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
 _GREY_MODES = ("L", "I;16", "I")
-_PIL_INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
+PIL_INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
 
 
 def pil_image(purpose: str) -> ModuleType:
@@ -141,10 +141,10 @@ def load_img(
         image = image if image.mode == mode else image.convert(mode)
     if target_size is None or image.size == (target_size[1], target_size[0]):
         return image
-    if interpolation not in _PIL_INTERPOLATIONS:
+    if interpolation not in PIL_INTERPOLATIONS:
         raise ValueError(
             f"Invalid interpolation method {interpolation} specified. Supported methods are "
-            f"{', '.join(_PIL_INTERPOLATIONS)}. {received(interpolation=interpolation)}"
+            f"{', '.join(PIL_INTERPOLATIONS)}. {received(interpolation=interpolation)}"
         )
     height, width = target_size
     box = _largest_box(image.size, width, height) if keep_aspect_ratio else None
