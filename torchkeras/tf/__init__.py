@@ -1,33 +1,71 @@
 """`tf`: the part of TensorFlow's names that Keras scripts use, over torch.
 
-A tensor is a `torch.Tensor`, a dtype a `torch.dtype`; `tf.keras` is torchkeras. A name that is not
-here raises an `AttributeError` that says what is near it.
+A tensor is a `torch.Tensor`, `tf.keras` is torchkeras. Inside a `tf.GradientTape`, in a layer's
+call and in training, operations are recorded for gradients; what is computed from `tf.Variable`s
+elsewhere is not. A name that is not here raises an `AttributeError` that says what is near it.
 """
 
 import sys as _sys
 
 import torch as _torch
 
-from torchkeras.tf import config, dtypes, linalg, math, nn, random
+from torchkeras.tf import (
+    audio,
+    compat,
+    config,
+    data,
+    debugging,
+    distribute,
+    dtypes,
+    errors,
+    experimental,
+    image,
+    io,
+    linalg,
+    lookup,
+    math,
+    nn,
+    ragged,
+    random,
+    saved_model,
+    signal,
+    sparse,
+    strings,
+    summary,
+    train,
+)
 from torchkeras.tf._arrays import *
-from torchkeras.tf._convert import convert_to_tensor, is_tensor
+from torchkeras.tf._control import *
+from torchkeras.tf._convert import is_tensor
+from torchkeras.tf._function import *
+from torchkeras.tf._indexing import *
+from torchkeras.tf._misc import *
 from torchkeras.tf._missing import missing_from as _missing_from
+from torchkeras.tf._ragged import RaggedTensor
+from torchkeras.tf._specs import *
+from torchkeras.tf._tape import *
+from torchkeras.tf._tensor import TensorShape
+from torchkeras.tf._variable import *
+from torchkeras.tf.debugging import assert_equal, assert_greater, assert_less, assert_rank
 from torchkeras.tf.dtypes import *
 from torchkeras.tf.linalg import einsum, matmul, norm, tensordot
+from torchkeras.tf.sparse import SparseTensor
+from torchkeras.tf.strings import as_string
 
 # The TensorFlow release whose names and defaults are followed.
-__version__ = "2.21.0"
+__version__ = version.VERSION
 
 Tensor = _torch.Tensor
 newaxis = None
+dtypes.cast, dtypes.saturate_cast = cast, saturate_cast
 
 # What TensorFlow shows of tf.math at the top.
 _MATH = """
-    abs acos acosh add add_n argmax argmin asin asinh atan atan2 atanh cos cosh cumsum divide equal
-    exp floor greater greater_equal less less_equal logical_and logical_not logical_or maximum
-    minimum multiply negative not_equal pow reduce_all reduce_any reduce_logsumexp reduce_max
-    reduce_mean reduce_min reduce_prod reduce_sum round sigmoid sign sin sinh sqrt square subtract
-    tan tanh truediv
+    abs acos acosh add add_n argmax argmin asin asinh atan atan2 atanh complex cos cosh cumsum
+    divide equal exp floor greater greater_equal less less_equal logical_and logical_not logical_or
+    maximum minimum multiply negative not_equal pow reduce_all reduce_any reduce_logsumexp
+    reduce_max reduce_mean reduce_min reduce_prod reduce_sum round scalar_mul sigmoid sign sin sinh
+    sqrt square subtract tan tanh truediv
 """.split()
 globals().update({_name: getattr(math, _name) for _name in _MATH})
 

@@ -1,5 +1,8 @@
 """Import aliases: in a process that installs them, `keras` and `tensorflow` mean torchkeras.
 
+A script that imports TensorFlow expects that nothing is recorded for gradients outside of a tape,
+so torch's grad mode is switched off when it does; tapes and training switch it on.
+
 The names stand for the same module objects, `sys.modules["keras.layers"] is torchkeras.layers`;
 nothing is loaded twice, and an installed Keras or TensorFlow is neither needed nor touched.
 """
@@ -9,6 +12,8 @@ import sys
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
+
+import torch
 
 from torchkeras.tf._missing import PACKAGE, explain, public_path
 
@@ -21,7 +26,11 @@ ALIASES = {
     "tensorflow": f"{PACKAGE}.tf",
     "tensorflow.keras": PACKAGE,
     "tensorflow.python": f"{PACKAGE}.tf",
+    "tensorflow.python.framework": f"{PACKAGE}.tf",
+    "tensorflow.python.framework.ops": f"{PACKAGE}.tf",
     "tensorflow.python.keras": PACKAGE,
+    "tensorflow.python.ops": f"{PACKAGE}.tf",
+    "tensorflow.python.platform": f"{PACKAGE}.tf",
     "tf_keras": PACKAGE,
 }
 
@@ -40,6 +49,8 @@ class _AliasFinder(MetaPathFinder):
 
     def find_spec(self, fullname, path=None, target=None) -> ModuleSpec | None:
         real = _real_name(fullname)
+        if fullname == "tensorflow":
+            torch.set_grad_enabled(False)
         if real is not None:
             return ModuleSpec(fullname, _AliasLoader(importlib.import_module(real)))
         if fullname == NO_TENSORFLOW:

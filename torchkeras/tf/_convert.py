@@ -10,108 +10,181 @@ from torch import Tensor
 from torchkeras import _dtypes
 from torchkeras import config as _config
 from torchkeras._symbolic import KerasTensor
+from torchkeras.tf._strings import StringTensor, is_text
+from torchkeras.tf._tensor import EagerTensor, TensorShape, facade
+from torchkeras.tf.dtypes import string, torch_dtype
 
-__all__ = ["as_dtype", "as_shape", "convert_to_tensor", "is_tensor", "matched"]
-
-
-def as_dtype(type_value: Any) -> torch.dtype:
-    """The torch dtype of a name, a NumPy dtype or a torch dtype."""
-    return _SHORT_NAMES.get(type_value) or _dtypes.torch_dtype(type_value)
+__all__ = [
+    "as_shape",
+    "as_tensor",
+    "binary",
+    "int_axes",
+    "is_tensor",
+    "matched",
+    "reduction",
+    "unary",
+]
 
 
 def is_tensor(x: Any) -> bool:
-    """True for torch tensors (variables too) and symbolic Keras tensors."""
-    return isinstance(x, Tensor | KerasTensor)
+    """True for torch tensors (variables too), tensors of text and symbolic Keras tensors."""
+    return isinstance(x, Tensor | KerasTensor | StringTensor)
 
 
-def convert_to_tensor(
-    value: Any, dtype: Any = None, dtype_hint: Any = None, name: str | None = None
-) -> Tensor:
+def as_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None) -> Any:
     """A tensor of `value` on the default device, as TensorFlow would type it.
 
-    Python numbers become int32 and float32, NumPy arrays keep their dtype. A tensor comes back as
-    it is; asking for another dtype than it has is an error, as in TensorFlow: use `tf.cast`.
+    Python numbers become int32 and float32, NumPy arrays keep their dtype, text becomes a
+    `StringTensor`. A tensor comes back as it is; asking for another dtype than it has is an error,
+    as in TensorFlow: use `tf.cast`.
     """
-    wanted = None if dtype is None else as_dtype(dtype)
-    if is_tensor(value):
-        if wanted is not None and wanted != as_dtype(value.dtype):
-            raise ValueError(
-                f"Tensor conversion requested dtype {_dtypes.standardize_dtype(wanted)} for Tensor "
-                f"with dtype {_dtypes.standardize_dtype(value.dtype)}; use tf.cast. "
-                f"Received: value={value}"
-            )
+    if type(value) is EagerTensor and dtype is None:
         return value
-    if isinstance(value, list | tuple) and any(is_tensor(item) for item in value):
+    if isinstance(value, StringTensor) or hasattr(value, "is_composite"):
+        return value
+    if dtype == string or is_text(value):
+        return StringTensor(value)
+    wanted = None if dtype is None else torch_dtype(dtype)
+    if isinstance(value, Tensor | KerasTensor):
+        return _of_dtype(value, wanted)
+    if isinstance(value, list | tuple) and _holds_tensors(value):
         return torch.stack(matched(*value))
-    if isinstance(value, np.ndarray | np.generic):
-        # A copy: what the script does to its array later must not change the tensor.
-        return torch.tensor(value, dtype=wanted, device=_config.default_device())
-    tensor = torch.tensor(value, dtype=wanted, device=_config.default_device())
+    return _of_numbers(value, wanted, dtype_hint)
+
+
+def _of_dtype(value: Any, wanted: torch.dtype | None) -> Any:
+    if wanted is None or wanted == torch_dtype(value.dtype):
+        return value
+    name, given = (_dtypes.standardize_dtype(dtype) for dtype in (wanted, value.dtype))
+    raise ValueError(
+        f"Tensor conversion requested dtype {name} for Tensor with dtype {given}; use tf.cast. "
+        f"Received: value={value}"
+    )
+
+
+def _of_numbers(value: Any, wanted: torch.dtype | None, dtype_hint: Any) -> Tensor:
+    device = _config.default_device()
+    if isinstance(value, TensorShape):
+        return torch.tensor(tuple(value), dtype=wanted or torch.int32, device=device)
+    if isinstance(value, int | float | complex) and not isinstance(value, np.generic):
+        array = value
+    else:
+        array = np.asarray(value)
+    # A copy: what the script does to its array later must not change the tensor.
+    tensor = torch.tensor(array, dtype=wanted, device=device)
     if wanted is not None:
         return tensor
-    hint = None if dtype_hint is None else as_dtype(dtype_hint)
-    return tensor.to(hint or _PYTHON_NUMBERS.get(tensor.dtype, tensor.dtype))
+    if _has_numpy(value):
+        return tensor
+    hint = None if dtype_hint is None else torch_dtype(dtype_hint)
+    return tensor.to(hint or _python_dtype(tensor))
 
 
-_SHORT_NAMES = {"half": torch.float16, "double": torch.float64, float: torch.float32}
+def _has_numpy(value: Any) -> bool:
+    """Whether the dtype was the user's choice, not NumPy's for Python numbers."""
+    while isinstance(value, list | tuple) and value:
+        value = value[0]
+    return not isinstance(value, int | float | complex | list | tuple) or isinstance(
+        value, np.generic
+    )
 
-# What torch makes of Python's int, and of float under any default dtype.
-_PYTHON_NUMBERS = {torch.int64: torch.int32, torch.float64: torch.float32}
+
+def _python_dtype(tensor: Tensor) -> torch.dtype:
+    """The dtype of a tensor made of Python numbers."""
+    if tensor.dtype is torch.int64:
+        fits = not tensor.numel() or bool((tensor.abs() < 2**31).all())
+        return torch.int32 if fits else torch.int64
+    return torch.float32 if tensor.dtype is torch.float64 else tensor.dtype
 
 
-def matched(*values: Any) -> list[Tensor]:
+def _holds_tensors(value: Any) -> bool:
+    """Whether a tensor is anywhere in nested lists."""
+    return any(
+        isinstance(item, Tensor | KerasTensor)
+        or (isinstance(item, list | tuple) and _holds_tensors(item))
+        for item in value
+    )
+
+
+def matched(*values: Any) -> list[Any]:
     """All values as tensors; those that are none take the dtype of the first that is one."""
-    dtype = next((as_dtype(value.dtype) for value in values if is_tensor(value)), None)
+    dtype = None
+    for value in values:
+        if isinstance(value, Tensor | KerasTensor):
+            dtype = torch_dtype(value.dtype)
+            break
     if dtype is None:
-        first = convert_to_tensor(values[0])
-        return [first] + [convert_to_tensor(v, first.dtype) for v in values[1:]]
-    return [value if is_tensor(value) else convert_to_tensor(value, dtype) for value in values]
+        first = as_tensor(values[0])
+        if isinstance(first, StringTensor):
+            return [first, *(as_tensor(value) for value in values[1:])]
+        if not _has_numpy(values[0]) and any(_has_numpy(v) for v in values[1:]):
+            first = as_tensor(values[0], next(as_tensor(v).dtype for v in values if _has_numpy(v)))
+        return [first] + [_cast_number(value, first.dtype) for value in values[1:]]
+    return [
+        value if isinstance(value, Tensor | KerasTensor) else _cast_number(value, dtype)
+        for value in values
+    ]
+
+
+def _cast_number(value: Any, dtype: torch.dtype) -> Any:
+    if isinstance(value, list | tuple) and _holds_tensors(value):
+        return as_tensor(value)
+    return as_tensor(value, dtype)
 
 
 def as_shape(shape: Any) -> tuple[int, ...]:
-    """A shape given as number, list, tuple or 1-D tensor, as a tuple of ints."""
-    if is_tensor(shape):
+    """A shape given as number, list, tuple (of tensors too) or 1-D tensor, as a tuple of ints."""
+    if isinstance(shape, Tensor):
         shape = shape.tolist()
-    return (int(shape),) if isinstance(shape, int) else tuple(int(size) for size in shape)
+    if isinstance(shape, int):
+        return (int(shape),)
+    if hasattr(shape, "ndim") and not shape.ndim:
+        return (int(shape),)
+    return tuple([int(size) for size in shape])
 
 
-def unary(name: str, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """`tf.{name}(x, name=None)` over a torch function of one tensor."""
-
-    def call(x, name=None):
-        return function(convert_to_tensor(x))
-
-    return _titled(call, name, "of each element of a tensor, array, list or number")
-
-
-def binary(name: str, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """`tf.{name}(x, y, name=None)` over a torch function of two broadcast tensors."""
-
-    def call(x, y, name=None):
-        return function(*matched(x, y))
-
-    return _titled(call, name, "of two tensors, element by element with broadcasting")
-
-
-def reduction(name: str, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """`tf.{name}(input_tensor, axis=None, keepdims=False)` over `function(x, dims, keepdim)`."""
-
-    def call(input_tensor, axis=None, keepdims=False, name=None):
-        x = convert_to_tensor(input_tensor)
-        return function(x, _axes(axis, x), keepdims)
-
-    return _titled(call, name, "over the given axes, all of them by default")
-
-
-def _titled(call, name, what):
-    call.__name__ = call.__qualname__ = name
-    call.__module__ = __package__
-    call.__doc__ = f"`{name}` {what}."
-    return call
-
-
-def _axes(axis, x) -> tuple[int, ...]:
+def int_axes(axis: Any, x: Any) -> tuple[int, ...]:
     """An axis argument as a tuple of axes; None means every axis."""
     if axis is None:
-        return tuple(range(len(x.shape)))
+        return tuple(range(x.dim() if isinstance(x, Tensor) else len(x.shape)))
     return as_shape(axis)
+
+
+def unary(path: str, function: Callable[..., Tensor]) -> Callable[..., Any]:
+    """`tf.{path}(x, name=None)` over a torch function of one tensor."""
+
+    def call(x, name=None):
+        return function(x if isinstance(x, Tensor) else as_tensor(x))
+
+    return _titled(call, path, "of each element of a tensor, array, list or number")
+
+
+def binary(path: str, function: Callable[..., Tensor]) -> Callable[..., Any]:
+    """`tf.{path}(x, y, name=None)` over a torch function of two broadcast tensors."""
+
+    def call(x, y, name=None):
+        if isinstance(x, Tensor) and isinstance(y, Tensor):
+            return function(x, y)
+        return function(*matched(x, y))
+
+    return _titled(call, path, "of two tensors, element by element with broadcasting")
+
+
+def reduction(path: str, function: Callable[..., Tensor]) -> Callable[..., Any]:
+    """`tf.{path}(input_tensor, axis=None, keepdims=False)` over `function(x, dims, keepdim)`."""
+
+    def call(input_tensor, axis=None, keepdims=False, name=None):
+        x = input_tensor if isinstance(input_tensor, Tensor) else as_tensor(input_tensor)
+        if not isinstance(x, Tensor) and hasattr(x, "is_composite"):
+            return x.reduced(function, axis, keepdims)
+        return function(x, int_axes(axis, x), bool(keepdims))
+
+    return _titled(call, path, "over the given axes, all of them by default")
+
+
+def _titled(call: Callable, path: str, what: str) -> Callable:
+    name = path.rpartition(".")[2]
+    call.__name__ = call.__qualname__ = name
+    call.__module__ = f"{__package__}.{path.rpartition('.')[0]}".rstrip(".")
+    call.__doc__ = f"`{name}` {what}."
+    return facade(call, f"tf.{path}")

@@ -12,15 +12,23 @@ __all__ = ["explain", "missing_from", "public_path"]
 
 PACKAGE = __package__.partition(".")[0]
 
-# Well-known names of TensorFlow that are not here, with what does their work.
+# Well-known parts of TensorFlow that are not here, with what does their work.
 INSTEAD = {
-    "GradientTape": "Use torch.autograd, or compile() and fit().",
-    "data": "fit() takes NumPy arrays, torch tensors and a torch.utils.data.DataLoader.",
-    "distribute": "Use torch.distributed.",
-    "function": "Functions run as they are; torch.compile compiles them.",
-    "saved_model": "Use torch.export.",
-    "string": "Keep text in Python lists or NumPy arrays.",
-    "strings": "Keep text in Python lists or NumPy arrays.",
+    "tf.compat.v1": "Graphs and sessions of TensorFlow 1 are out; write it as eager code, "
+    "with tf.GradientTape or with keras.",
+    "tf.dtensor": "Use torch.distributed.tensor.",
+    "tf.estimator": "Use keras models and fit().",
+    "tf.feature_column": "Use keras's preprocessing layers, or keras.utils.FeatureSpace.",
+    "tf.graph_util": "There are no graphs; torch.export writes a model's.",
+    "tf.lite": "Use torch.export, or model.export() for ONNX.",
+    "tf.mlir": "Use torch.compile.",
+    "tf.profiler": "Use torch.profiler.",
+    "tf.raw_ops": "Use the function of tf or of tf.math.",
+    "tf.tpu": "TPUs are not used; run on a CPU or GPU.",
+    "tf.xla": "Use torch.compile.",
+    "tf.contrib": "It was TensorFlow 1's; keras has most of it.",
+    "tf.placeholder": "Graphs of TensorFlow 1 are out; use keras.Input.",
+    "tf.Session": "Graphs of TensorFlow 1 are out; tensors have their values at once.",
 }
 
 
@@ -30,8 +38,9 @@ def explain(path: str) -> str:
     names = _names(sys.modules.get(_module_name(owner)))
     text = f"{path} is not in torchkeras {__version__}."
     close = difflib.get_close_matches(name, names, n=3)
-    if owner == "tf" and name in INSTEAD:
-        text += f" {INSTEAD[name]}"
+    instead = INSTEAD.get(path) or INSTEAD.get(owner)
+    if instead:
+        text += f" {instead}"
     elif close:
         text += f" Nearest: {', '.join(f'{owner}.{match}' for match in close)}."
     if names:

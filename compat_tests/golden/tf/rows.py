@@ -1,0 +1,775 @@
+# ruff: noqa: E501
+"""Rows of `tf`: expressions that TensorFlow and torchkeras must answer alike.
+
+`record.py` evaluates them with TensorFlow and writes `rows.json`; `test_tf_rows.py` evaluates them
+with `torchkeras.tf`. In an expression `A`, `B`, `C` are tensors of which gradients are compared.
+"""
+
+import numpy as np
+
+NAMES = {
+    "np": np,
+    "i": np.array([[7, -7], [3, 8]], "int32"),
+    "j": np.array([2, 0, 1], "int64"),
+    "small": np.array([[0.1, -0.2, 0.3], [0.4, 0.5, -0.6]], "float32"),
+    "square": np.array([[4.0, 1.0], [1.0, 3.0]], "float32"),
+    "mask": np.array([True, False, True]),
+    "words": ["Hello World", "a b  c", "Äpfel, 2 EUR!"],
+    "picture": (np.arange(5 * 6 * 3).reshape(5, 6, 3) * 7 % 256).astype("uint8"),
+    "pictures": np.linspace(0, 1, 2 * 6 * 8 * 3, dtype="float32").reshape(2, 6, 8, 3) ** 2,
+    "wave": np.sin(np.arange(64, dtype="float32") / 3),
+}
+
+INPUTS = {
+    "A": np.array([[1.0, -2.0, 3.0], [4.0, 5.0, -6.0]], "float32"),
+    "B": np.array([[2.0, 0.5, 1.0], [1.5, 2.5, 3.0]], "float32"),
+    "C": np.array([0.3, -0.7, 1.1], "float32"),
+}
+
+UNARY = """
+    abs acos:small asin:small asinh atan atanh:small acosh:B ceil cos cosh digamma:B erf erfc
+    erfinv:small exp expm1 floor is_finite is_inf is_nan lgamma:B log:B log1p:B log_sigmoid negative
+    reciprocal rint round rsqrt:B sigmoid sign sin sinh softplus sqrt:B square tan tanh
+    bessel_i0 bessel_i0e bessel_i1 bessel_i1e ndtri:np.abs(small) reduce_all:mask reduce_any:mask
+    reduce_sum reduce_mean reduce_max reduce_min reduce_prod reduce_std reduce_variance
+    reduce_logsumexp reduce_euclidean_norm l2_normalize argmax argmin cumsum cumprod
+    cumulative_logsumexp top_k zero_fraction logical_not:mask count_nonzero
+    is_non_decreasing:j is_strictly_increasing:j
+""".split()
+
+BINARY = """
+    add subtract multiply divide truediv maximum minimum squared_difference atan2 divide_no_nan
+    multiply_no_nan greater greater_equal less less_equal equal not_equal floordiv floormod mod xdivy
+    xlogy
+""".split()
+
+
+_FLOATS = ("divide_no_nan", "multiply_no_nan", "xlogy", "xdivy", "atan2")
+
+
+def _tables():
+    for entry in UNARY:
+        name, _, argument = entry.partition(":")
+        yield f"tf.math.{name}({argument or 'A'})"
+    for name in BINARY:
+        yield f"tf.math.{name}(A, B)"
+        yield f"tf.math.{name}(i, 3)" if name not in _FLOATS else "tf.abs(A)"
+
+
+TEXT = """
+tf.abs(i)
+tf.cast(A, tf.int32)
+tf.cast(i, tf.float32) * A[0, 0]
+tf.cast(True, "float32")
+tf.constant(1)
+tf.constant(1.5)
+tf.constant([1, 2.5])
+tf.constant(np.float64(2))
+tf.constant([[1, 2], [3, 4]], dtype=tf.float32)
+tf.constant(3.0, shape=(2, 2))
+tf.constant([1, 2, 3, 4], shape=(2, 2))
+tf.constant("text")
+tf.constant(["a", "bc"])
+tf.convert_to_tensor(np.arange(3))
+tf.convert_to_tensor([A[0], B[0]])
+tf.convert_to_tensor([1, 2], dtype=tf.float64)
+tf.convert_to_tensor(tf.Variable([1.0, 2.0]))
+tf.Variable(2.0) * 3.0
+tf.Variable([1.0, 2.0])[0]
+tf.Variable(1).dtype == tf.int32
+A + B
+A + 1
+1 - A
+A * B - A / B
+A // B
+A % B
+A ** 2
+2.0 ** A
+-A
+abs(A)
+A @ tf.transpose(B)
+A > B
+A <= 1
+A == B
+A != A
+(A > 0) & (B > 1)
+(A > 0) | (B > 1)
+~(A > 0)
+i + tf.constant(i)
+tf.constant(i) / 2
+tf.constant(i) // 2
+tf.constant(i) % 3
+tf.constant(7) / tf.constant(2)
+A[0]
+A[:, 1]
+A[..., tf.newaxis]
+A[:, ::-1]
+A[::-1, 1:]
+A[-1, -2:]
+A[tf.constant(1)]
+A[A > 0]
+np.ones((2, 3)) * A
+np.float32(2) * A
+A.shape
+A.shape.as_list()
+A.shape[0]
+A.shape[1:]
+A.get_shape().as_list()
+A.shape.ndims
+A.shape.num_elements()
+A.dtype == tf.float32
+len(A)
+float(A[0, 0])
+f"{A[0, 1]:.3f}"
+str(A)
+repr(A)
+str(tf.constant(3))
+str(tf.constant(2.5))
+repr(tf.constant(["a", "b"]))
+str(tf.constant("a"))
+repr(tf.constant([True, False]))
+repr(tf.range(3))
+str(tf.float32)
+repr(tf.int64)
+tf.float32.name
+tf.float32.as_numpy_dtype is np.float32
+tf.float16.max
+tf.int8.min
+tf.float32 == "float32"
+tf.as_dtype("int32") == tf.int32
+tf.bfloat16.is_floating
+tf.int32.is_integer
+tf.uint8.size
+tf.TensorShape([None, 3]).is_compatible_with([2, 3])
+str(tf.TensorShape([None, 3]))
+repr(tf.TensorShape([2, 3]).concatenate([4]))
+tf.TensorShape([2, 3]) == (2, 3)
+repr(tf.TensorSpec([None, 2], tf.int32, name="x"))
+tf.TensorSpec([None, 2], tf.float32).is_compatible_with(tf.ones((4, 2)))
+tf.shape(A)
+tf.shape(A)[0]
+tf.shape(A, out_type=tf.int64)
+tf.size(A)
+tf.rank(A)
+tf.zeros((2, 3))
+tf.zeros([2], tf.int32)
+tf.zeros((2,), tf.string)
+tf.ones((2, 2), dtype="int64")
+tf.ones(3)
+tf.zeros_like(i)
+tf.ones_like(A, dtype=tf.int32)
+tf.fill([2, 3], 7)
+tf.fill((2,), "x")
+tf.eye(3)
+tf.eye(2, 3, batch_shape=[2])
+tf.range(5)
+tf.range(2, 8, 3)
+tf.range(3.0)
+tf.range(start=0, limit=1, delta=0.25)
+tf.range(tf.constant(4))
+tf.range(5, dtype=tf.float32)
+tf.linspace(0.0, 1.0, 5)
+tf.linspace(0, 10, 3)
+tf.linspace(A[0], B[0], 3)
+tf.linspace(A[0], B[0], 3, axis=-1)
+tf.reshape(A, [3, -1])
+tf.reshape(A, (-1,))
+tf.reshape(A, tf.constant([1, 6]))
+tf.reshape(words, (3, 1))
+tf.transpose(A)
+tf.transpose(A[None], [2, 0, 1])
+tf.expand_dims(A, -1)
+tf.expand_dims(words, 0)
+tf.squeeze(A[None])
+tf.squeeze(A[None, :, :, None], [0])
+tf.concat([A, B], 0)
+tf.concat([A, B], axis=-1)
+tf.concat([words, ["x"]], 0)
+tf.stack([A, B])
+tf.stack([A, B], axis=-1)
+tf.stack([1, 2, 3])
+tf.unstack(A)
+tf.unstack(A, axis=1)
+tf.split(A, 3, axis=1)
+tf.split(A, [1, -1], axis=1)
+tf.tile(A, [2, 1])
+tf.repeat(A, 2, axis=0)
+tf.repeat([1, 2], [1, 3])
+tf.repeat(A, 2)
+tf.broadcast_to(C, (2, 3))
+tf.reverse(A, [1])
+tf.roll(A, 1, axis=1)
+tf.roll(A, [1, 2], [0, 1])
+tf.pad(A, [[1, 0], [0, 2]])
+tf.pad(A, [[1, 1], [2, 2]], "REFLECT")
+tf.pad(A, [[1, 1], [2, 2]], "SYMMETRIC")
+tf.pad(A, [[0, 0], [1, 1]], constant_values=5)
+tf.identity(A)
+tf.stop_gradient(A) * B
+tf.one_hot([0, 2, -1], 3)
+tf.one_hot([0, 1], depth=2, on_value=5.0, off_value=-1.0, axis=0)
+tf.one_hot([[0, 1], [1, 2]], 3, dtype=tf.int32)
+tf.one_hot([1, 0], 2, on_value=True, off_value=False)
+tf.meshgrid([1, 2], [3, 4, 5])
+tf.meshgrid([1.0, 2.0], [3.0, 4.0, 5.0], indexing="ij")
+tf.sequence_mask([1, 3, 2], 5)
+tf.sequence_mask([1, 3], dtype=tf.float32)
+tf.clip_by_value(A, -1.0, 2.0)
+tf.clip_by_value(A, -1, B)
+tf.clip_by_norm(A, 2.0)
+tf.clip_by_norm(A, 2.0, axes=[1])
+tf.clip_by_global_norm([A, B], 3.0)
+tf.linalg.global_norm([A, B])
+tf.histogram_fixed_width([0.0, 1.1, 2.5, 9.0], [0.0, 5.0], nbins=5)
+tf.bitcast(tf.constant(1.0), tf.int32)
+tf.saturate_cast([300.0, -5.0, 7.7], tf.uint8)
+tf.broadcast_static_shape(tf.TensorShape([3, 1]), tf.TensorShape([1, 4])).as_list()
+tf.broadcast_dynamic_shape([3, 1], [1, 4])
+tf.ensure_shape(A, (None, 3))
+tf.gather(A, [1, 0])
+tf.gather(A, [[0, 2], [1, 1]], axis=1)
+tf.gather(A, [[0, 2], [1, 1]], batch_dims=1)
+tf.gather(A, [2, 0], axis=-1)
+tf.gather(words, [2, 0])
+tf.gather_nd(A, [[0, 1], [1, 2]])
+tf.gather_nd(A, [[1], [0]])
+tf.gather_nd(A, [[[1], [0]], [[2], [1]]], batch_dims=1)
+tf.scatter_nd([[0], [2], [0]], C, [4])
+tf.scatter_nd([[0, 1], [1, 0]], [5.0, 6.0], (2, 2))
+tf.tensor_scatter_nd_update(A, [[0, 1], [1, 2]], [9.0, 8.0])
+tf.tensor_scatter_nd_update(A, [[1]], [C])
+tf.tensor_scatter_nd_add(C, [[0], [0], [2]], [1.0, 2.0, 3.0])
+tf.tensor_scatter_nd_sub(C, [[0], [2]], [1.0, 2.0])
+tf.tensor_scatter_nd_max(C, [[0], [1]], [0.1, 2.0])
+tf.tensor_scatter_nd_min(A, [[0, 0], [1, 1]], [0.1, 20.0])
+tf.boolean_mask(A, A > 0)
+tf.boolean_mask(A, mask, axis=1)
+tf.boolean_mask(words, mask)
+tf.where(A > 0, A, 0.0)
+tf.where(A > 0)
+tf.where(mask, C, A)
+tf.where(mask, words, "none")
+tf.slice(A, [0, 1], [2, -1])
+tf.strided_slice(A, [0, 0], [2, 3], [1, 2])
+tf.sort(A)
+tf.sort(A, direction="DESCENDING", axis=0)
+tf.argsort(A)
+tf.argsort([3, 1, 1, 2], direction="DESCENDING")
+tf.searchsorted([1.0, 3.0, 5.0], [0.0, 3.0, 6.0])
+tf.searchsorted([1, 3, 5], [3, 4], side="right")
+tf.unique([3, 1, 3, 2, 1])
+tf.unique_with_counts([3, 1, 3, 2, 1])
+tf.unravel_index([5, 2], [2, 3])
+tf.reverse_sequence(A, [2, 3], seq_axis=1, batch_axis=0)
+tf.dynamic_partition(C, [0, 1, 0], 2)
+tf.dynamic_stitch([[0, 2], [1]], [[1.0, 3.0], [2.0]])
+tf.matmul(A, B, transpose_b=True)
+tf.matmul(A, B, transpose_a=True)
+tf.linalg.matmul(A[None], tf.transpose(B)[None])
+tf.linalg.matvec(A, C)
+tf.tensordot(A, B, [[1], [1]])
+tf.tensordot(A, tf.transpose(B), 1)
+tf.einsum("ij,kj->ik", A, B)
+tf.einsum("ij,ij->", A, B)
+tf.norm(A)
+tf.norm(A, axis=1)
+tf.norm(A, ord=1, axis=0)
+tf.norm(A, ord=np.inf)
+tf.norm(A, axis=[0, 1], keepdims=True)
+tf.linalg.normalize(A, axis=1)
+tf.linalg.trace(square)
+tf.linalg.det(square)
+tf.linalg.inv(square)
+tf.linalg.diag(C)
+tf.linalg.diag_part(square)
+tf.linalg.set_diag(square, [9.0, 8.0])
+tf.linalg.band_part(A, 0, 1)
+tf.linalg.band_part(tf.ones((4, 4)), -1, 0)
+tf.linalg.cholesky(square)
+tf.linalg.solve(square, [[1.0], [2.0]])
+tf.linalg.triangular_solve(square, [[1.0], [2.0]])
+tf.linalg.lstsq(tf.transpose(A), [[1.0], [2.0], [3.0]])
+tf.linalg.eigh(square)[0]
+tf.linalg.eigvalsh(square)
+tf.linalg.svd(A)[0]
+tf.linalg.svd(A, compute_uv=False)
+tf.linalg.slogdet(square)
+tf.linalg.logdet(square)
+tf.linalg.pinv(A)
+tf.linalg.expm(square)
+tf.linalg.cross(C, [1.0, 2.0, 3.0])
+tf.linalg.matrix_transpose(A)
+tf.linalg.adjoint(A)
+tf.add_n([A, B, A])
+tf.argmax(A, axis=1)
+tf.argmax(A, -1, output_type=tf.int32)
+tf.math.argmax(i)
+tf.argmin(A, axis=-1)
+tf.reduce_sum(A, axis=0)
+tf.reduce_sum(A, [0, 1], keepdims=True)
+tf.reduce_sum(i)
+tf.reduce_mean(A, axis=-1)
+tf.reduce_mean([1, 2])
+tf.reduce_max(A, axis=1, keepdims=True)
+tf.reduce_min(i, 0)
+tf.reduce_prod(A, (0, 1))
+tf.reduce_prod(i, 1)
+tf.reduce_any([[True, False], [False, False]], 1)
+tf.reduce_all([[True, True], [False, True]], axis=1)
+tf.reduce_logsumexp(A, 1)
+tf.math.reduce_std(A, 0)
+tf.math.reduce_variance(A, axis=1)
+tf.math.top_k([1.0, 3.0, 2.0, 3.0], k=3)
+tf.math.top_k(A, 2).indices
+tf.math.in_top_k([1, 0], A, 1)
+tf.math.confusion_matrix([0, 1, 1], [0, 1, 0])
+tf.math.confusion_matrix([0, 1], [0, 1], num_classes=3, weights=[2, 5])
+tf.math.bincount([1, 1, 3])
+tf.math.bincount([1, 1, 3], weights=[0.5, 1.0, 2.0], minlength=6)
+tf.math.bincount([1, 1, 7], maxlength=5)
+tf.math.segment_sum(A, [0, 0])
+tf.math.segment_mean(A, [0, 1])
+tf.math.segment_max(A, [0, 0])
+tf.math.unsorted_segment_sum(C, [1, 0, 1], 3)
+tf.math.unsorted_segment_max(C, [1, 0, 1], 2)
+tf.math.unsorted_segment_mean(C, [1, 0, 1], 2)
+tf.math.unsorted_segment_min(A, [1, 1], 2)
+tf.math.unsorted_segment_prod(C, [1, 0, 1], 3)
+tf.cumsum(A, axis=1)
+tf.cumsum(A, 1, exclusive=True)
+tf.cumsum(A, 1, reverse=True)
+tf.cumsum(A, 1, exclusive=True, reverse=True)
+tf.cumsum(i)
+tf.math.cumprod(A, axis=1, exclusive=True)
+tf.math.polyval([2.0, 3.0, 1.0], C)
+tf.math.betainc(2.0, 3.0, 0.4)
+tf.math.betainc(0.5, 0.5, 0.25)
+tf.math.igamma(2.0, 1.5)
+tf.math.zeta(3.0, 1.5)
+tf.math.scalar_mul(2.0, A)
+tf.math.l2_normalize(A, axis=1)
+tf.math.pow(B, 2.0)
+tf.pow(2, 3)
+tf.math.reduce_euclidean_norm(A, axis=1)
+tf.math.logical_and(A > 0, B > 1)
+tf.math.logical_or(A > 0, B > 2)
+tf.math.logical_xor(A > 0, B > 1)
+tf.complex(1.0, 2.0)
+tf.math.real(tf.complex(C, C))
+tf.math.imag(tf.complex(C, 2 * C))
+tf.abs(tf.complex(3.0, 4.0))
+tf.math.conj(tf.complex(1.0, 2.0))
+tf.math.angle(tf.complex(1.0, 1.0))
+tf.bitwise.bitwise_and(6, 3)
+tf.bitwise.left_shift(i, 1)
+tf.bitwise.invert(i)
+tf.nn.relu(A)
+tf.nn.relu6(A * 3)
+tf.nn.leaky_relu(A)
+tf.nn.leaky_relu(A, alpha=0.1)
+tf.nn.elu(A)
+tf.nn.selu(A)
+tf.nn.gelu(A)
+tf.nn.gelu(A, approximate=True)
+tf.nn.silu(A)
+tf.nn.swish(A, beta=1.5)
+tf.nn.softsign(A)
+tf.nn.softplus(A)
+tf.nn.sigmoid(A)
+tf.nn.tanh(A)
+tf.nn.crelu(A)
+tf.nn.softmax(A)
+tf.nn.softmax(A, axis=0)
+tf.nn.log_softmax(A)
+tf.nn.bias_add(A, C)
+tf.nn.l2_loss(A)
+tf.nn.l2_normalize(A, axis=-1)
+tf.nn.moments(A, axes=[0])
+tf.nn.moments(A, [0, 1], keepdims=True)
+tf.nn.weighted_moments(A, [0], [[1.0], [3.0]])
+tf.nn.batch_normalization(A, C, B[0], C, B[1], 1e-3)
+tf.nn.local_response_normalization(pictures, 1, 1.0, 0.5, 0.75)
+tf.nn.embedding_lookup(A, [1, 0, 1])
+tf.nn.embedding_lookup(A, [[0, 1]], max_norm=2.0)
+tf.nn.zero_fraction([0.0, 1.0])
+tf.nn.top_k(A, 1)
+tf.nn.sigmoid_cross_entropy_with_logits(labels=[[1.0, 0.0, 1.0]], logits=A[:1])
+tf.nn.weighted_cross_entropy_with_logits([[1.0, 0.0, 1.0]], A[:1], 2.0)
+tf.nn.softmax_cross_entropy_with_logits(labels=[[0.0, 1.0, 0.0]], logits=A[:1])
+tf.nn.sparse_softmax_cross_entropy_with_logits(labels=[1, 0], logits=A)
+tf.nn.log_poisson_loss([1.0, 2.0, 3.0], C)
+tf.nn.ctc_loss([[1, 2]], tf.reshape(B, (2, 1, 3)), [2], [2])
+tf.nn.conv2d(pictures, tf.ones((2, 2, 3, 4)) * 0.1, 1, "SAME")
+tf.nn.conv2d(pictures, tf.ones((3, 3, 3, 2)) * 0.1, [1, 2, 2, 1], "VALID")
+tf.nn.conv2d(pictures, tf.ones((3, 3, 3, 2)) * 0.1, 2, "SAME")
+tf.nn.conv1d(tf.reshape(B, (1, 2, 3)), tf.ones((2, 3, 2)), 1, "SAME")
+tf.nn.conv2d_transpose(pictures, tf.ones((2, 2, 4, 3)) * 0.1, (2, 12, 16, 4), 2)
+tf.nn.conv2d_transpose(pictures, tf.ones((3, 3, 1, 3)) * 0.1, (2, 13, 17, 1), 2, "VALID")
+tf.nn.conv2d_transpose(pictures, tf.reshape(tf.range(27.0), (3, 3, 1, 3)), (2, 12, 16, 1), 2, "SAME")
+tf.nn.depthwise_conv2d(pictures, tf.ones((2, 2, 3, 2)), [1, 1, 1, 1], "VALID")
+tf.nn.separable_conv2d(pictures, tf.ones((2, 2, 3, 1)), tf.ones((1, 1, 3, 2)), [1, 1, 1, 1], "SAME")
+tf.nn.max_pool2d(pictures, 2, 2, "VALID")
+tf.nn.max_pool(pictures, 3, 2, "SAME")
+tf.nn.avg_pool2d(pictures, 2, 2, "SAME")
+tf.nn.avg_pool(pictures, [1, 3, 3, 1], [1, 2, 2, 1], "SAME")
+tf.nn.max_pool1d(tf.reshape(B, (1, 6, 1)), 2, 2, "VALID")
+tf.nn.space_to_depth(pictures, 2)
+tf.nn.depth_to_space(tf.reshape(tf.range(16), (1, 2, 2, 4)), 2)
+tf.nn.dropout(A, 0.0)
+tf.image.resize(picture, (3, 4))
+tf.image.resize(pictures, [9, 5])
+tf.image.resize(pictures, (12, 16), method="nearest")
+tf.image.resize(picture, (3, 4), method=tf.image.ResizeMethod.NEAREST_NEIGHBOR)
+tf.image.resize(pictures, (9, 12), method="bicubic")
+tf.image.resize(pictures, (4, 5), method="area")
+tf.image.resize(pictures, (3, 4), antialias=True)
+tf.image.resize(pictures, (3, 4), method="bicubic", antialias=True)
+tf.image.resize(pictures, (9, 12), method="lanczos3")
+tf.image.resize(pictures, (4, 4), method="gaussian")
+tf.image.resize(pictures, (9, 12), method="mitchellcubic")
+tf.image.resize(pictures, (10, 10), preserve_aspect_ratio=True)
+tf.image.resize_with_pad(picture, 8, 8)
+tf.image.resize_with_crop_or_pad(picture, 3, 9)
+tf.image.pad_to_bounding_box(picture, 1, 2, 8, 9)
+tf.image.crop_to_bounding_box(picture, 1, 2, 3, 3)
+tf.image.central_crop(picture, 0.5)
+tf.image.crop_and_resize(pictures, [[0.0, 0.0, 1.0, 1.0], [0.2, 0.3, 1.2, 0.9]], [0, 1], (3, 4))
+tf.image.extract_patches(pictures, [1, 2, 2, 1], [1, 2, 2, 1], [1, 1, 1, 1], "VALID")
+tf.image.extract_patches(pictures, [1, 3, 3, 1], [1, 2, 2, 1], [1, 1, 1, 1], "SAME")
+tf.image.flip_left_right(picture)
+tf.image.flip_up_down(picture)
+tf.image.rot90(picture)
+tf.image.rot90(picture, k=3)
+tf.image.transpose(picture)
+tf.image.convert_image_dtype(picture, tf.float32)
+tf.image.convert_image_dtype(pictures, tf.uint8)
+tf.image.convert_image_dtype(picture, tf.int32)
+tf.image.adjust_brightness(picture, 0.1)
+tf.image.adjust_brightness(pictures, -0.2)
+tf.image.adjust_contrast(pictures, 1.5)
+tf.image.adjust_contrast(picture, 0.5)
+tf.image.adjust_gamma(pictures, 2.0, 0.5)
+tf.image.adjust_hue(pictures, 0.1)
+tf.image.adjust_saturation(pictures, 0.5)
+tf.image.rgb_to_grayscale(picture)
+tf.image.rgb_to_grayscale(pictures)
+tf.image.grayscale_to_rgb(tf.constant(picture[..., :1]))
+tf.image.rgb_to_hsv(pictures)
+tf.image.hsv_to_rgb(pictures)
+tf.image.rgb_to_yuv(pictures)
+tf.image.yuv_to_rgb(pictures)
+tf.image.rgb_to_yiq(pictures)
+tf.image.per_image_standardization(picture)
+tf.image.per_image_standardization(pictures)
+tf.image.psnr(pictures, pictures ** 2, 1.0)
+tf.image.psnr(picture, picture // 2, 255)
+tf.image.ssim(tf.image.resize(pictures, (16, 16)), tf.image.resize(pictures ** 2, (16, 16)), 1.0)
+tf.image.total_variation(tf.constant(pictures))
+tf.image.image_gradients(tf.constant(pictures))
+tf.image.sobel_edges(tf.constant(pictures))
+tf.image.non_max_suppression([[0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 0.9], [0.5, 0.5, 2.0, 2.0]], [0.6, 0.9, 0.5], 3)
+tf.image.combined_non_max_suppression([[[[0.0, 0.0, 1.0, 1.0]], [[0.0, 0.0, 1.0, 0.9]], [[0.5, 0.5, 1.5, 1.5]]]], [[[0.6], [0.9], [0.5]]], 2, 4)
+tf.image.draw_bounding_boxes(pictures, [[[0.1, 0.2, 0.8, 0.9]], [[0.0, 0.0, 0.5, 0.5]]], [[1.0, 0.0, 0.5]])
+tf.image.random_crop(picture, (5, 6, 3))
+tf.io.decode_png(tf.io.encode_png(picture))
+tf.io.decode_png(tf.io.encode_png(picture), channels=1).shape.as_list()
+tf.io.decode_image(tf.io.encode_png(picture), channels=3)
+tf.io.decode_image(tf.io.encode_png(picture[..., :1])).shape.as_list()
+tf.io.is_jpeg(tf.io.encode_jpeg(picture))
+tf.io.decode_jpeg(tf.io.encode_jpeg(picture)).shape.as_list()
+tf.io.decode_raw("abcd", tf.uint8)
+tf.io.decode_raw(["abcdefgh"], tf.int32)
+tf.io.decode_csv(["1,2.5,x", "2,,y"], [[0], [1.5], [""]])
+tf.io.encode_base64("hello?>")
+tf.io.decode_base64("aGVsbG8_Pg")
+tf.io.parse_tensor(tf.io.serialize_tensor(A), tf.float32)
+tf.io.parse_tensor(tf.io.serialize_tensor(["a", "b"]), tf.string)
+tf.io.serialize_tensor([1, 2])
+tf.io.parse_single_example(tf.train.Example(features=tf.train.Features(feature={"a": tf.train.Feature(int64_list=tf.train.Int64List(value=[1, -2])), "b": tf.train.Feature(float_list=tf.train.FloatList(value=[0.5])), "c": tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"x"]))})).SerializeToString(), {"a": tf.io.FixedLenFeature([2], tf.int64), "b": tf.io.FixedLenFeature([], tf.float32), "c": tf.io.FixedLenFeature([], tf.string), "d": tf.io.FixedLenFeature([], tf.int64, default_value=7)})
+str(tf.train.Example(features=tf.train.Features(feature={"a": tf.train.Feature(int64_list=tf.train.Int64List(value=[1, -2]))})))
+tf.train.Example.FromString(b"\\n\\r\\n\\x0b\\n\\x01a\\x12\\x06\\x1a\\x04\\n\\x02\\x01\\x05").features.feature["a"].int64_list.value[:]
+tf.strings.lower(words)
+tf.strings.lower("ÄB")
+tf.strings.lower("ÄB", encoding="utf-8")
+tf.strings.upper(words)
+tf.strings.strip("  a b ")
+tf.strings.regex_replace(words, "[aeiou]", "*")
+tf.strings.regex_replace("<br />a  b", "<br />", " ")
+tf.strings.regex_replace("ab12", r"([a-z]+)(\\d+)", r"\\2-\\1")
+tf.strings.regex_replace("aaa", "a", "b", replace_global=False)
+tf.strings.regex_replace("it's. ok!", "[%s]" % "!.'", "")
+tf.strings.regex_replace("Hi, there!", "[^ a-z.?!,¿]", "")
+tf.strings.regex_replace("a.b", r"([.?!,])", r" \\1 ")
+tf.strings.regex_full_match(["ab", "abc"], "a.")
+tf.strings.split("a b  c")
+tf.strings.split(words)
+tf.strings.split("a,b,,c", sep=",")
+tf.strings.split(["a,b", "c"], ",").to_list()
+tf.strings.split("a,b,c", ",", maxsplit=1)
+tf.strings.split(words).row_lengths()
+tf.strings.bytes_split("abc")
+tf.strings.unicode_split("äbc", "UTF-8")
+tf.strings.unicode_split(["äb", "c"], input_encoding="UTF-8")
+tf.strings.unicode_decode("äb", "UTF-8")
+tf.strings.unicode_encode([228, 98], "UTF-8")
+tf.strings.join(["a", "b", "c"], separator="-")
+tf.strings.join([words, words])
+tf.strings.reduce_join(["a", "b", "c"])
+tf.strings.reduce_join([["a", "b"], ["c", "d"]], axis=-1, separator="+")
+tf.strings.reduce_join([["a", "b"], ["c", "d"]], axis=0)
+tf.strings.length(words)
+tf.strings.length("äb", unit="UTF8_CHAR")
+tf.strings.substr("hello", 1, 3)
+tf.strings.substr("hello", -3, 2)
+tf.strings.to_number(["1.5", "2"])
+tf.strings.to_number("12", tf.int32)
+tf.strings.as_string([1, 2])
+tf.strings.as_string(2.5)
+tf.strings.as_string(3.14159, precision=2)
+tf.strings.as_string([True])
+tf.strings.format("x = {}", tf.constant(3))
+tf.strings.ngrams(["a", "b", "c"], 2)
+tf.strings.to_hash_bucket_fast(["a", "hello", "some longer text"], 1000)
+tf.constant("a") + "b"
+tf.constant(["a", "b"]) == "a"
+tf.equal(["a", "b"], ["a", "c"])
+tf.ragged.constant([[1, 2], [], [3]])
+tf.ragged.constant([[1, 2], [], [3]]).to_tensor()
+tf.ragged.constant([[1.0, 2.0], [3.0]]).to_tensor(default_value=-1.0)
+tf.ragged.constant([[1, 2], [3]]).to_tensor(shape=[None, 3])
+tf.ragged.constant([["a", "b"], ["c"]]).to_tensor()
+tf.ragged.constant([["a", "b"], ["c"]])
+tf.ragged.constant([[1, 2], [], [3]]).row_splits
+tf.ragged.constant([[1, 2], [], [3]]).row_lengths()
+tf.ragged.constant([[1, 2], [], [3]]).value_rowids()
+tf.ragged.constant([[1, 2], [], [3]]).flat_values
+tf.ragged.constant([[1, 2], [], [3]]).bounding_shape()
+tf.ragged.constant([[1, 2], [], [3]]).shape.as_list()
+tf.ragged.constant([[1, 2], [], [3]]).nrows()
+tf.ragged.constant([[1, 2], [], [3]])[0]
+tf.ragged.constant([[1, 2], [], [3]])[1:]
+tf.ragged.constant([[1, 2], [4, 5, 6]])[:, :1]
+tf.ragged.constant([[1, 2], [4, 5, 6]])[1, 2]
+tf.ragged.constant([[1, 2], [], [3]]) + 1
+tf.ragged.constant([[[1], [2, 3]], [[4]]])
+tf.ragged.constant([[[1], [2, 3]], [[4]]]).merge_dims(0, 1)
+tf.ragged.constant([[[1], [2, 3]], [[4]]]).merge_dims(1, 2)
+tf.ragged.constant([[[1], [2, 3]], [[4]]]).to_tensor()
+tf.reduce_sum(tf.ragged.constant([[1, 2], [], [3]]), axis=1)
+tf.reduce_mean(tf.ragged.constant([[1.0, 2.0], [3.0]]), axis=1)
+tf.reduce_sum(tf.ragged.constant([[1, 2], [3]]), axis=0)
+tf.concat([tf.ragged.constant([[1], [2, 3]]), tf.ragged.constant([[4]])], axis=0)
+tf.concat([tf.ragged.constant([[1], [2, 3]]), tf.ragged.constant([[4], [5]])], axis=1)
+tf.gather(tf.ragged.constant([[1], [2, 3]]), [1, 0])
+tf.cast(tf.ragged.constant([[1], [2, 3]]), tf.float32)
+tf.ragged.stack([[1, 2], [3]])
+tf.ragged.range([3, 1])
+tf.ragged.boolean_mask([[1, 2, 3], [4, 5, 6]], [[True, False, True], [False, True, False]])
+tf.ragged.map_flat_values(tf.abs, tf.ragged.constant([[-1], [2, -3]]))
+tf.RaggedTensor.from_row_splits([1, 2, 3], [0, 2, 3])
+tf.RaggedTensor.from_row_lengths([1, 2, 3], [1, 2])
+tf.RaggedTensor.from_value_rowids([1, 2, 3], [0, 0, 2])
+tf.RaggedTensor.from_tensor([[1, 2], [3, 0]], padding=0)
+str(tf.ragged.constant([[1, 2], []]))
+tf.sparse.to_dense(tf.SparseTensor([[0, 1], [1, 2]], [5.0, 6.0], [2, 3]))
+tf.sparse.to_dense(tf.SparseTensor([[0, 1]], [1], [1, 2]), default_value=-1)
+tf.sparse.to_dense(tf.SparseTensor([[0, 1]], ["x"], [1, 2]))
+tf.sparse.from_dense([[0, 3], [4, 0]]).indices
+tf.sparse.from_dense([[0, 3], [4, 0]]).values
+tf.sparse.to_dense(tf.sparse.reorder(tf.SparseTensor([[1, 0], [0, 1]], [1, 2], [2, 2])))
+tf.sparse.sparse_dense_matmul(tf.SparseTensor([[0, 1], [1, 2]], [5.0, 6.0], [2, 3]), tf.transpose(B))
+tf.sparse.reduce_sum(tf.SparseTensor([[0, 1], [1, 2]], [5.0, 6.0], [2, 3]), axis=1)
+tf.sparse.to_dense(tf.sparse.transpose(tf.SparseTensor([[0, 1], [1, 2]], [5.0, 6.0], [2, 3])))
+tf.sparse.to_dense(tf.sparse.slice(tf.SparseTensor([[0, 1], [1, 2]], [5.0, 6.0], [2, 3]), [0, 1], [2, 2]))
+tf.sparse.to_dense(tf.sparse.concat(0, [tf.sparse.from_dense([[1, 0]]), tf.sparse.from_dense([[0, 2]])]))
+tf.signal.rfft(wave)
+tf.signal.irfft(tf.signal.rfft(wave))
+tf.signal.stft(wave, 16, 8)
+tf.signal.stft(wave, 16, 8, fft_length=32, pad_end=True)
+tf.signal.frame(wave, 10, 7)
+tf.signal.frame(wave, 10, 7, pad_end=True)
+tf.signal.hann_window(8)
+tf.signal.hamming_window(8, periodic=False)
+tf.signal.inverse_stft(tf.signal.stft(wave, 16, 8), 16, 8)
+tf.signal.overlap_and_add(tf.ones((3, 4)), 2)
+tf.signal.dct(wave)
+tf.signal.dct(wave, norm="ortho")
+tf.signal.linear_to_mel_weight_matrix(6, 17, 8000, 80.0, 3600.0)
+tf.signal.mfccs_from_log_mel_spectrograms(wave)
+tf.audio.decode_wav(tf.audio.encode_wav(wave[:, None] / 2, 8000))
+tf.audio.decode_wav(tf.audio.encode_wav(wave[:, None] / 2, 8000), desired_samples=10)
+tf.cond(tf.constant(True), lambda: A, lambda: B)
+tf.case([(tf.constant(False), lambda: A), (tf.constant(True), lambda: B)])
+tf.switch_case(tf.constant(1), [lambda: A, lambda: B])
+tf.while_loop(lambda k, x: k < 3, lambda k, x: (k + 1, x * 2.0), [tf.constant(0), A])
+tf.map_fn(lambda x: x * x, A)
+tf.map_fn(lambda x: tf.reduce_sum(x), A, fn_output_signature=tf.float32)
+tf.map_fn(lambda t: t[0] + t[1], (A, B), fn_output_signature=tf.float32)
+tf.vectorized_map(lambda x: x * 2.0, A)
+tf.scan(lambda a, x: a + x, A)
+tf.scan(lambda a, x: a * x, C, initializer=2.0)
+tf.foldl(lambda a, x: a * 2.0 + x, C)
+tf.foldr(lambda a, x: a * 2.0 + x, C)
+tf.TensorArray(tf.float32, size=2).write(0, C).write(1, C * 2.0).stack()
+tf.TensorArray(tf.float32, size=0, dynamic_size=True).write(1, C).size()
+tf.TensorArray(tf.float32, size=2).unstack(A).read(1)
+tf.TensorArray(tf.float32, size=2).unstack(A).concat()
+tf.py_function(lambda x: x + 1.0, [A], tf.float32)
+tf.numpy_function(lambda x: x * 2, [C.numpy()], tf.float32)
+tf.function(lambda x: x + 1.0)(A)
+tf.function(lambda x: x + 1.0, input_signature=[tf.TensorSpec([None, 3], tf.float32)])(A)
+tf.nest.flatten({"b": 2, "a": [1, 3]})
+tf.nest.map_structure(lambda x: x + 1, {"a": 1, "b": (2,)})
+tf.executing_eagerly()
+tf.is_tensor(A)
+tf.is_tensor(1)
+tf.get_static_value(tf.constant(3))
+tf.zeros_initializer()((2,))
+tf.ones_initializer()(shape=(2,), dtype="float32")
+tf.constant_initializer(3.0)((2,))
+tf.random_normal_initializer(stddev=0.0)((2, 2))
+tf.random_uniform_initializer(minval=0.5, maxval=0.5)((2,))
+tf.random.normal((2, 3)).shape.as_list()
+tf.random.uniform((4,), maxval=3, dtype=tf.int32).dtype == tf.int32
+tf.random.uniform(shape=(2,), minval=1.0, maxval=1.0)
+tf.random.categorical([[-100.0, 100.0]], 3)
+tf.sort(tf.random.shuffle([3, 1, 2]))
+tf.random.stateless_uniform((2, 2), seed=(1, 2)).shape.as_list()
+tf.random.truncated_normal((3,), stddev=0.0)
+tf.random.poisson((2,), 0.0)
+tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(["a", "b"], [1, 2]), -1).lookup(tf.constant(["b", "z"]))
+tf.lookup.StaticVocabularyTable(tf.lookup.KeyValueTensorInitializer(["a", "b"], tf.constant([0, 1], tf.int64)), 3).lookup(tf.constant(["b", "zebra"]))
+tf.experimental.numpy.sum(A)
+tf.keras.activations.relu(A)
+tf.keras.losses.MeanSquaredError()(A, B)
+tf.keras.losses.sparse_categorical_crossentropy(tf.constant([1, 0]), tf.nn.softmax(A))
+tf.keras.metrics.MeanAbsoluteError()(A, B)
+tf.debugging.assert_equal(A, A) is None
+tf.debugging.check_numerics(A, "bad")
+tf.debugging.assert_shapes([(A, ("b", 3))]) is None
+tf.config.list_physical_devices("CPU")[0].device_type
+tf.distribute.get_strategy().num_replicas_in_sync
+tf.compat.as_str(b"ab")
+tf.grad_pass_through(tf.round)(A)
+tf.custom_gradient(lambda x: (x * x, lambda dy: dy * 10.0))(A)
+tf.recompute_grad(lambda x: tf.sin(x))(A)
+"""
+
+ERRORS = """
+tf.convert_to_tensor(tf.constant(1.0), tf.int32)
+tf.reshape(A, (4, 2))
+tf.squeeze(A, 0)
+tf.split(A, 2, axis=1)
+tf.strings.to_number("x")
+tf.io.read_file("/no/such/file")
+tf.debugging.assert_equal(A, B)
+tf.debugging.assert_less(B, 0.0)
+tf.debugging.check_numerics([float("nan")], "bad")
+tf.io.parse_tensor(tf.io.serialize_tensor([1]), tf.float32)
+tf.data.TFRecordDataset(["/no/such/file"]).as_numpy_iterator().next()
+tf.image.crop_to_bounding_box(picture, 3, 3, 5, 5)
+tf.nn.dropout(A, 1.5)
+tf.random.uniform((2,), dtype=tf.int32)
+tf.Variable([1.0]).assign([1.0, 2.0])
+tf.Variable()
+tf.ensure_shape(A, (3, 3))
+tf.TensorArray(tf.float32, size=1).write(1, 1.0)
+A.__setitem__(0, 1.0)
+tf.function(lambda x: x, input_signature=[tf.TensorSpec([2], tf.float32)])(tf.ones((3,)))
+tf.gradients(A, B)
+tf.case([(tf.constant(False), lambda: 1)], exclusive=True)
+tf.image.central_crop(picture, 2.0)
+tf.data.Dataset.list_files("/no/such/*.x")
+tf.distribute.cluster_resolver.TPUClusterResolver()
+"""
+
+ROWS = list(dict.fromkeys([*_tables(), *(line for line in TEXT.splitlines() if line)]))
+FAILING = [line for line in ERRORS.splitlines() if line]
+
+
+def described(value):
+    """A result in JSON's terms: value, dtype, shape."""
+    if hasattr(value, "to_list") and hasattr(value, "row_splits"):
+        return {"ragged": _plain(value.to_list()), "dtype": _dtype(value)}
+    if hasattr(value, "numpy") and hasattr(value, "shape"):
+        array = np.asarray(value.numpy())
+        return {"value": _plain(array.tolist()), "dtype": _dtype(value), "shape": list(array.shape)}
+    if isinstance(value, np.ndarray | np.generic):
+        return {
+            "value": _plain(value.tolist()),
+            "dtype": str(value.dtype),
+            "shape": list(value.shape),
+        }
+    if isinstance(value, dict):
+        return {"items": {str(key): described(part) for key, part in value.items()}}
+    if hasattr(value, "as_list"):
+        return described(tuple(value.as_list()))
+    if isinstance(value, list | tuple):
+        return {"parts": [described(part) for part in value]}
+    return {"plain": _plain(value)}
+
+
+def _dtype(value):
+    name = str(getattr(value.dtype, "name", value.dtype)).removeprefix("torch.")
+    return "string" if name == "object" else name
+
+
+def _plain(value):
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if isinstance(value, complex):
+        return [value.real, value.imag]
+    if isinstance(value, float) and value != value:
+        return "nan"
+    if isinstance(value, float) and value in (np.inf, -np.inf):
+        return str(value)
+    if isinstance(value, float):
+        return float(f"{value:.9g}")
+    return value if isinstance(value, bool | int | float | str) or value is None else str(value)
+
+
+def evaluate(tf, expression):
+    """What an expression gives with `tf`, and its gradients by A, B and C where it has some."""
+    tensors = {name: tf.constant(array) for name, array in INPUTS.items()}
+    with tf.GradientTape() as tape:
+        for tensor in tensors.values():
+            tape.watch(tensor)
+        value = eval(expression, {**NAMES, **tensors, "tf": tf})
+        total = _total(tf, value)
+    result = described(value)
+    if total is not None:
+        found = tape.gradient(total, tensors)
+        result["gradients"] = {
+            key: _plain(np.asarray(tf.convert_to_tensor(gradient).numpy()).tolist())
+            for key, gradient in found.items()
+            if gradient is not None
+        }
+    return result
+
+
+def _total(tf, value):
+    """A number that depends on every element of every float tensor of a result."""
+    parts = value if isinstance(value, list | tuple) else [value]
+    total = None
+    for part in parts:
+        if not hasattr(part, "numpy") or "float32" not in str(getattr(part, "dtype", "")):
+            continue
+        if hasattr(part, "row_splits") or not hasattr(part, "shape"):
+            continue
+        size = int(np.prod(part.shape))
+        weights = np.cos(np.arange(size, dtype="float32")).reshape(tuple(part.shape))
+        number = tf.reduce_sum(part * tf.constant(weights))
+        total = number if total is None else total + number
+    return total
+
+
+def failure(tf, expression):
+    """The names of the exception's classes that an expression ends with."""
+    tensors = {name: tf.constant(array) for name, array in INPUTS.items()}
+    try:
+        eval(expression, {**NAMES, **tensors, "tf": tf})
+    except Exception as error:
+        return [kind.__name__ for kind in type(error).__mro__]
+    return []

@@ -1,0 +1,72 @@
+"""`tf.ragged`: making ragged tensors."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from torchkeras.tf._convert import as_tensor
+from torchkeras.tf._missing import missing_from
+from torchkeras.tf._ragged import RaggedTensor
+from torchkeras.tf.dtypes import as_dtype
+
+__all__ = [
+    "boolean_mask",
+    "constant",
+    "map_flat_values",
+    "range",
+    "row_splits_to_segment_ids",
+    "stack",
+]
+
+_range = range
+
+
+def constant(
+    pylist, dtype=None, ragged_rank=None, inner_shape=None, name=None, row_splits_dtype="int64"
+) -> RaggedTensor:
+    """A ragged tensor of nested lists."""
+    return RaggedTensor.from_lists(pylist, dtype)
+
+
+def stack(values: list, axis: int = 0, name: str | None = None) -> RaggedTensor:
+    """Tensors of different lengths as the rows of a ragged one."""
+    if axis:
+        raise ValueError(f"Ragged tensors are stacked along axis 0. Received: axis={axis}")
+    rows = [row if isinstance(row, RaggedTensor) else as_tensor(row) for row in values]
+    return RaggedTensor.from_rows(rows, rows[0].dtype)
+
+
+def range(starts, limits=None, deltas=1, dtype=None, name=None, row_splits_dtype="int64"):
+    """Rows of numbers, each from a start up to a limit."""
+    if limits is None:
+        starts, limits = torch.zeros_like(as_tensor(starts)), starts
+    bounds = torch.broadcast_tensors(*map(as_tensor, (starts, limits, deltas)))
+    rows = [torch.arange(*row).to(bounds[0].dtype) for row in zip(*(b.tolist() for b in bounds))]
+    return RaggedTensor.from_rows(rows, bounds[0].dtype if dtype is None else as_dtype(dtype))
+
+
+def boolean_mask(data, mask, name=None) -> RaggedTensor:
+    """The elements of each row for which the mask is true."""
+    rows = zip(as_tensor(data), as_tensor(mask))
+    kept = [row[keep.bool()] for row, keep in rows]
+    return RaggedTensor.from_rows(kept, kept[0].dtype)
+
+
+def map_flat_values(op: Callable, *args: Any, **kwargs: Any) -> Any:
+    """`op` of the innermost values; the rows stay as they are."""
+    first = next(a for a in (*args, *kwargs.values()) if isinstance(a, RaggedTensor))
+
+    def flat(value):
+        return value.flat_values if isinstance(value, RaggedTensor) else value
+
+    result = op(*map(flat, args), **{key: flat(value) for key, value in kwargs.items()})
+    return first.with_flat_values(result)
+
+
+def row_splits_to_segment_ids(splits, name=None, out_type=None):
+    """For each value the number of its row."""
+    return RaggedTensor(as_tensor(list(_range(int(splits[-1])))), splits).value_rowids()
+
+
+__getattr__ = missing_from("tf.ragged")

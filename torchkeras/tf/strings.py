@@ -1,0 +1,364 @@
+"""`tf.strings`: functions of text, element by element."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from torchkeras.layers._strings import fingerprints
+from torchkeras.tf._convert import as_tensor, int_axes
+from torchkeras.tf._missing import missing_from
+from torchkeras.tf._ragged import RaggedTensor
+from torchkeras.tf._strings import StringTensor, bytes_of, text_of
+from torchkeras.tf._tensor import sealed
+from torchkeras.tf.dtypes import as_dtype, float32, string
+from torchkeras.tf.errors import InvalidArgumentError
+
+__all__ = [
+    "as_string",
+    "bytes_split",
+    "format",
+    "join",
+    "length",
+    "lower",
+    "ngrams",
+    "reduce_join",
+    "regex_full_match",
+    "regex_replace",
+    "split",
+    "strip",
+    "substr",
+    "to_hash_bucket",
+    "to_hash_bucket_fast",
+    "to_number",
+    "unicode_decode",
+    "unicode_encode",
+    "unicode_script",
+    "unicode_split",
+    "upper",
+]
+
+
+def _text(value: Any) -> Any:
+    """Text as a tensor; ragged text as it is."""
+    return value if isinstance(value, RaggedTensor) else StringTensor(value)
+
+
+def _mapped(function: Callable[[str], str], value: Any) -> Any:
+    """A tensor of `function` of each string, ragged where `value` is."""
+    text = _text(value)
+    if isinstance(text, RaggedTensor):
+        return text.with_values(_mapped(function, text.values))
+    return text.map(function)
+
+
+def _is_unicode(encoding: str) -> bool:
+    return encoding.upper().replace("-", "") == "UTF8"
+
+
+def lower(input, encoding="", name=None):
+    """Text in small letters; without `encoding="utf-8"` only A to Z are changed."""
+    if _is_unicode(encoding):
+        return _mapped(str.lower, input)
+    return _mapped(lambda text: text.translate(_TO_LOWER), input)
+
+
+def upper(input, encoding="", name=None):
+    """Text in capital letters; without `encoding="utf-8"` only a to z are changed."""
+    if _is_unicode(encoding):
+        return _mapped(str.upper, input)
+    return _mapped(lambda text: text.translate(_TO_UPPER), input)
+
+
+_TO_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+_TO_UPPER = {code: code - 32 for code in range(ord("a"), ord("z") + 1)}
+
+
+def strip(input, name=None):
+    """Text without white space at its ends."""
+    return _mapped(str.strip, input)
+
+
+# What RE2, TensorFlow's expressions, writes in another way than Python does.
+_CLASSES = {
+    "alnum": "0-9A-Za-z",
+    "alpha": "A-Za-z",
+    "ascii": r"\x00-\x7F",
+    "blank": r"\t ",
+    "cntrl": r"\x00-\x1F\x7F",
+    "digit": "0-9",
+    "graph": "!-~",
+    "lower": "a-z",
+    "print": " -~",
+    "punct": r"!-/:-@\[-`{-~",
+    "space": r"\t\n\v\f\r ",
+    "upper": "A-Z",
+    "word": "0-9A-Za-z_",
+    "xdigit": "0-9A-Fa-f",
+}
+
+
+def _expression(pattern: Any) -> re.Pattern:
+    text = text_of(pattern.values[()] if isinstance(pattern, StringTensor) else pattern)
+    for name, members in _CLASSES.items():
+        text = text.replace(f"[:{name}:]", members)
+    text = text.replace(r"\pL", r"[^\W\d_]").replace(r"\p{L}", r"[^\W\d_]")
+    return re.compile(text, re.ASCII if text.isascii() and "[^\\W" not in text else 0)
+
+
+def regex_replace(input, pattern, rewrite, replace_global=True, name=None):
+    r"""Text with what matches `pattern` replaced by `rewrite`, in which \1 is the first group."""
+    expression = _expression(pattern)
+    rewrite = text_of(rewrite.values[()] if isinstance(rewrite, StringTensor) else rewrite)
+    template = re.sub(r"\\(\d)", r"\\g<\1>", rewrite.replace("\\\\", "\\\\\\\\"))
+    template = re.sub(r"\\(?![g\\])", r"\\\\", template)
+    count = 0 if replace_global else 1
+    return _mapped(lambda text: expression.sub(template, text, count=count), input)
+
+
+def regex_full_match(input, pattern, name=None):
+    """Whether the whole of each string matches a pattern."""
+    expression = _expression(pattern)
+    return sealed(
+        StringTensor(input).numbers(lambda text: bool(expression.fullmatch(text)), torch.bool)
+    )
+
+
+def split(input, sep=None, maxsplit=-1, name=None):
+    """The parts of each string: a tensor for one string, a ragged one for several.
+
+    Without `sep` they are what white space separates.
+    """
+    separator = None if sep in (None, "", b"") else text_of(sep)
+    return _parts(input, lambda text: text.split(separator, maxsplit))
+
+
+def bytes_split(input, name=None):
+    """The bytes of each string."""
+    return _parts(input, lambda text: [bytes([byte]) for byte in bytes_of(text)])
+
+
+def unicode_split(input, input_encoding="UTF-8", errors="replace", name=None, **kwargs):
+    """The characters of each string."""
+    return _parts(input, list)
+
+
+def _parts(value: Any, function: Callable[[str], list]) -> Any:
+    text = _text(value)
+    if isinstance(text, RaggedTensor):
+        return text.with_values(_parts(text.values, function))
+    if not text.ndim:
+        return StringTensor(np.array([*function(text_of(text.values[()]))], object))
+    rows = [_parts(row, function) for row in text]
+    return RaggedTensor.from_rows(rows, string)
+
+
+def unicode_decode(input, input_encoding="UTF-8", errors="replace", name=None, **kwargs):
+    """The code points of the characters of each string."""
+    text = StringTensor(input)
+    if not text.ndim:
+        points = [ord(letter) for letter in text_of(text.values[()])]
+        return sealed(torch.tensor(points, dtype=torch.int32))
+    return RaggedTensor.from_rows([unicode_decode(row) for row in text], "int32")
+
+
+def unicode_encode(input, output_encoding="UTF-8", errors="replace", name=None):
+    """The strings of code points, which are along the last axis."""
+    if isinstance(input, RaggedTensor):
+        return StringTensor([unicode_encode(row).values[()] for row in input])
+    points = as_tensor(input)
+    if points.dim() > 1:
+        return StringTensor([unicode_encode(row).values.tolist() for row in points])
+    return StringTensor("".join(map(chr, points.tolist())))
+
+
+def unicode_script(input, name=None):
+    """The number of the script of code points: 25 for Latin letters, 8 Cyrillic, 14 Greek,
+    17 Han, 0 for what all scripts share.
+
+    Raises:
+        ValueError: a code point is of another script.
+    """
+    points = as_tensor(input)
+    return sealed(
+        torch.tensor([_script(int(p)) for p in points.reshape(-1)]).int().reshape(points.shape)
+    )
+
+
+_SCRIPTS = [
+    (0x41, 0x5A, 25),
+    (0x61, 0x7A, 25),
+    (0xC0, 0x24F, 25),
+    (0x370, 0x3FF, 14),
+    (0x400, 0x52F, 8),
+    (0x4E00, 0x9FFF, 17),
+    (0x3041, 0x3096, 20),
+    (0x30A1, 0x30FA, 22),
+]
+
+
+def _script(point: int) -> int:
+    for first, last, number in _SCRIPTS:
+        if first <= point <= last and point not in (0xD7, 0xF7):
+            return number
+    if point < 0x370 or 0x2000 <= point < 0x2070 or 0x3000 <= point < 0x3005:
+        return 0
+    raise ValueError(f"The script of this code point is not known. Received: {point:#x}")
+
+
+def join(inputs, separator="", name=None):
+    """The strings of several tensors joined, element by element."""
+    tensors = [_text(value) for value in inputs]
+    if any(isinstance(tensor, RaggedTensor) for tensor in tensors):
+        flat = [t.values if isinstance(t, RaggedTensor) else t for t in tensors]
+        first = next(t for t in tensors if isinstance(t, RaggedTensor))
+        return first.with_values(join(flat, separator))
+    total = tensors[0]
+    for tensor in tensors[1:]:
+        total = total + text_of(separator) + tensor
+    return total
+
+
+def reduce_join(inputs, axis=None, keepdims=False, separator="", name=None):
+    """The strings along the given axes joined, along all by default."""
+    if isinstance(inputs, RaggedTensor):
+        return StringTensor([reduce_join(row, None, False, separator).values[()] for row in inputs])
+    text = StringTensor(inputs)
+    axes = sorted(a % text.ndim for a in int_axes(axis, text))
+    values = text.values
+    for axis in reversed(axes):
+        moved = np.moveaxis(values, axis, -1)
+        joined = np.empty(moved.shape[:-1], object)
+        for index in np.ndindex(joined.shape):
+            joined[index] = text_of(separator).join(map(text_of, moved[index]))
+        values = np.expand_dims(joined, axis) if keepdims else joined
+    return StringTensor(values)
+
+
+def length(input, unit="BYTE", name=None):
+    """The number of bytes, or of characters (`unit="UTF8_CHAR"`), of each string."""
+    count = len if unit == "UTF8_CHAR" else (lambda text: len(bytes_of(text)))
+    if isinstance(input, RaggedTensor):
+        return input.with_values(length(input.values, unit))
+    return sealed(StringTensor(input).numbers(count, torch.int32))
+
+
+def substr(input, pos, len, unit="BYTE", name=None):
+    """`len` bytes or characters of each string, from `pos` on."""
+    start, size = int(pos), int(len)
+
+    def part(text):
+        whole = text if unit == "UTF8_CHAR" else bytes_of(text)
+        begin = start if start >= 0 else max(whole.__len__() + start, 0)
+        return whole[begin : begin + size]
+
+    return _mapped(part, input)
+
+
+def to_number(input, out_type=float32, name=None):
+    """The numbers that strings spell.
+
+    Raises:
+        InvalidArgumentError: a string is no number.
+    """
+    dtype = as_dtype(out_type)
+
+    def number(text):
+        try:
+            return float(text) if dtype.is_floating else int(text)
+        except ValueError:
+            raise InvalidArgumentError(
+                f"StringToNumberOp could not correctly convert string: {text}"
+            ) from None
+
+    if isinstance(input, RaggedTensor):
+        return input.with_values(to_number(input.values, dtype))
+    return sealed(StringTensor(input).numbers(number, dtype.torch))
+
+
+def as_string(input, precision=-1, scientific=False, shortest=False, width=-1, fill="", name=None):
+    """Numbers as text."""
+    x = as_tensor(input)
+    if isinstance(x, StringTensor):
+        return x
+    kind = ("e" if scientific else "g" if shortest else "f") if x.is_floating_point() else "d"
+    digits = f".{precision}" if precision >= 0 and kind != "d" else ""
+    size = f"{fill}{width}" if width > -1 else ""
+
+    def spelled(number):
+        return str(number).lower() if x.dtype is torch.bool else f"{number:{size}{digits}{kind}}"
+
+    values = np.empty(tuple(x.shape), object)
+    for index, number in np.ndenumerate(np.asarray(x.tolist(), object)):
+        values[index] = spelled(number)
+    return StringTensor(values)
+
+
+def format(template, inputs, placeholder="{}", summarize=3, name=None):
+    """The template with each placeholder replaced by the values of a tensor."""
+    inputs = inputs if isinstance(inputs, list | tuple) else [inputs]
+    text = template
+    for value in inputs:
+        tensor = as_tensor(value)
+        found = tensor.numpy()
+        shown = found.decode() if isinstance(found, bytes) else str(found)
+        text = text.replace(placeholder, shown, 1)
+    return StringTensor(text)
+
+
+def ngrams(
+    data,
+    ngram_width,
+    separator=" ",
+    pad_values=None,
+    padding_width=None,
+    preserve_short_sequences=False,
+    name=None,
+):
+    """Neighbours along the last axis, `ngram_width` of them, joined."""
+    widths = [ngram_width] if isinstance(ngram_width, int) else list(ngram_width)
+
+    def row_of(words):
+        found = [
+            separator.join(words[i : i + width])
+            for width in widths
+            for i in range(len(words) - width + 1)
+        ]
+        return [separator.join(words)] if not found and preserve_short_sequences else found
+
+    def padded(row, width):
+        words = [text_of(word) for word in row]
+        if pad_values is None:
+            return words
+        left, right = (pad_values,) * 2 if isinstance(pad_values, str) else pad_values
+        count = width - 1 if padding_width is None else min(padding_width, width - 1)
+        return [left] * count + words + [right] * count
+
+    text = _text(data)
+    if isinstance(text, StringTensor) and text.ndim == 1:
+        return StringTensor(np.array(row_of(padded(text.values, max(widths))), object))
+    rows = [StringTensor(np.array(row_of(padded(row.values, max(widths))), object)) for row in text]
+    return RaggedTensor.from_rows(rows, string)
+
+
+def to_hash_bucket_fast(input, num_buckets, name=None):
+    """A number below `num_buckets` for each string: FarmHash's fingerprint, as in TensorFlow."""
+    return _buckets(input, num_buckets)
+
+
+def to_hash_bucket(input, num_buckets, name=None):
+    """A number below `num_buckets` for each string."""
+    return _buckets(input, num_buckets)
+
+
+def _buckets(value: Any, count: int) -> Any:
+    if isinstance(value, RaggedTensor):
+        return value.with_values(_buckets(value.values, count))
+    text = StringTensor(value)
+    found = fingerprints([bytes_of(word) for word in text.values.flat]) % np.uint64(count)
+    return sealed(torch.from_numpy(found.astype(np.int64).reshape(text.values.shape)))
+
+
+__getattr__ = missing_from("tf.strings")
