@@ -1,5 +1,6 @@
 """`python -m torchkeras script.py`: scripts as users write them, each in a process of its own."""
 
+import json
 import os
 import re
 import subprocess
@@ -196,13 +197,13 @@ def test_syntax_error_has_no_traceback_of_ours(tmp_path):
 # (line, type of the error, what its text begins with, what it also names)
 MISSING = [
     ("tf.reduce_men([1.0])", "AttributeError", "tf.reduce_men", "tf.reduce_mean"),
-    ("tf.raw_ops.Add", "AttributeError", "tf.raw_ops", "tf has config, dtypes"),
-    ("tf.data.Dataset", "AttributeError", "tf.data", "DataLoader"),
+    ("tf.raw_ops.Add", "AttributeError", "tf.raw_ops", "tf has audio, compat"),
+    ("tf.data.Datset", "AttributeError", "tf.data.Datset", "tf.data.Dataset"),
     ("tf.math.squar(1)", "AttributeError", "tf.math.squar", "tf.math.square"),
     ("from tensorflow import raw_ops", "ModuleNotFoundError", "tf.raw_ops", "tf has "),
-    ("from tensorflow.data import Dataset", "ModuleNotFoundError", "tf.data", "DataLoader"),
+    ("import tensorflow.tpu", "ModuleNotFoundError", "tf.tpu", "tf has "),
     ("import tensorflow.estimator", "ModuleNotFoundError", "tf.estimator", "tf has "),
-    ("import tensorflow.python.ops.math_ops", "ModuleNotFoundError", "tf.ops", "tf has "),
+    ("import tensorflow.python.ops.math_ops", "ModuleNotFoundError", "tf.math_ops", "tf has "),
     (
         "from keras.layers import Dens",
         "ModuleNotFoundError",
@@ -266,6 +267,129 @@ def test_missing_names_can_be_caught(tmp_path):
             print("caught")
     """
     assert passed(run_script(tmp_path, script)) == "False False\ncaught\n"
+
+
+def test_all_missing_names_of_a_script_are_told(tmp_path):
+    script = """
+        from keras.layers import Dense
+        import keras
+        import tensorflow as tf
+        def later():
+            return tf.no_such_function(1)
+        keras.layers.NoSuchLayer()
+    """
+    done = run_script(tmp_path, script)
+    assert done.returncode == 1
+    told = done.stderr[done.stderr.index("Names in script.py that are missing:") :].splitlines()
+    assert [line.strip() for line in told[1:]] == [
+        "line 6: tf.no_such_function",
+        "line 7: keras.layers.NoSuchLayer",
+    ]
+
+
+# ---------------------------------------------------------------- checking without running
+
+CHECKED = """\
+import os
+import keras
+import tensorflow as tf
+import keras.layers as L
+from keras import backend as K
+from keras.layers import Dense, NoLayer
+from keras.utils.np_utils import to_categorical
+from tensorflow.keras.models import *
+layers = tf.keras.layers
+raise SystemExit("this never runs")
+layers.Dense(3)
+layers.NoSuch(3)
+K.mean(K.nothing(1))
+L.Conv2D.no_member
+keras.engine.topology.Layer
+x = Sequential().whatever
+os.no_such_name
+tf.keras.nowhere.Thing
+layers.NoSuch(4)
+"""
+MISSING_LINES = [
+    (6, "keras.layers.NoLayer"),
+    (12, "keras.layers.NoSuch"),
+    (13, "keras.backend.nothing"),
+    (14, "keras.layers.Conv2D.no_member"),
+    (18, "keras.nowhere"),
+]
+
+
+@pytest.mark.parametrize("as_notebook", [False, True])
+def test_check_tells_what_is_missing_by_line(tmp_path, as_notebook):
+    name = "script.ipynb" if as_notebook else "script.py"
+    if as_notebook:
+        write_notebook(tmp_path / name, [CHECKED])
+    else:
+        (tmp_path / name).write_text(CHECKED)
+    done = run(["--check", name], tmp_path)
+    assert done.returncode == 1, done.stderr
+    found = [line.split(": ", 1) for line in done.stdout.splitlines()]
+    # A notebook's lines are counted with the line that names each cell.
+    shift = int(as_notebook)
+    assert [place for place, _ in found] == [f"{name}:{n + shift}" for n, _ in MISSING_LINES]
+    for (_, text), (_, path) in zip(found, MISSING_LINES):
+        assert text.startswith(f"{path} is not in torchkeras ")
+
+
+def test_check_of_a_script_that_is_supported(tmp_path):
+    (tmp_path / "script.py").write_text("from keras.layers.core import Dense, Merge\n")
+    done = run(["--check", "script.py"], tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert run(["--check"], tmp_path).returncode == 2
+
+
+# ---------------------------------------------------------------- notebooks
+
+
+def write_notebook(path, cells):
+    entries = [{"cell_type": "markdown", "source": ["# Title"]}]
+    for source in cells:
+        entries.append({"cell_type": "code", "source": source.splitlines(keepends=True)})
+    path.write_text(json.dumps({"nbformat": 4, "cells": entries}))
+
+
+def test_notebook_runs_its_cells_in_order(tmp_path):
+    cells = [
+        "%matplotlib inline\n!pip install keras\nimport keras\nfrom keras.layers import Dense",
+        "%%time\nmodel = keras.Sequential([Dense(2, input_dim=3)])",
+        "%%bash\nthis is no Python",
+        "files = !ls\nif True:\n    %load_ext tensorboard\nmodel?\nx = 7 % 4",
+        "# 100%?\nprint(model.output_shape, x, __name__)\ndisplay('shown')",
+    ]
+    write_notebook(tmp_path / "book.ipynb", cells)
+    assert passed(run(["book.ipynb"], tmp_path)) == "(None, 2) 3 __main__\nshown\n"
+
+
+def test_error_in_a_notebook_shows_its_line(tmp_path):
+    write_notebook(tmp_path / "book.ipynb", ["import keras", "x = 1\nraise ValueError('here')"])
+    done = run(["book.ipynb"], tmp_path)
+    assert done.returncode == 1
+    assert "raise ValueError('here')" in done.stderr
+    assert "_runner" not in done.stderr
+
+
+def test_assignments_make_new_tensors_in_scripts(tmp_path):
+    script = """
+        import numpy as np
+        import keras
+        import torch
+        from keras import backend as K
+
+        x = torch.ones(2)
+        y = x
+        y += 1
+        v = K.variable(1.0)
+        v += 1.0
+        print(x.tolist(), y.tolist(), float(v))
+        optimizer = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))])
+        print(type(optimizer).__name__)
+    """
+    assert passed(run_script(tmp_path, script)) == "[1.0, 1.0] [2.0, 2.0] 2.0\nAdam\n"
 
 
 # ---------------------------------------------------------------- whole scripts

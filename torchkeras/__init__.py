@@ -1,5 +1,7 @@
 """Keras's API on PyTorch: `import torchkeras as keras`."""
 
+import sys as _sys
+
 from torchkeras import (
     activations,
     backend,
@@ -10,6 +12,7 @@ from torchkeras import (
     dtype_policies,
     initializers,
     layers,
+    legacy,
     losses,
     metrics,
     mixed_precision,
@@ -22,6 +25,8 @@ from torchkeras import (
     saving,
     tree,
     utils,
+    visualization,
+    wrappers,
 )
 from torchkeras._naming import name_scope
 from torchkeras._op import Operation
@@ -32,6 +37,7 @@ from torchkeras._version import __version__
 from torchkeras.dtype_policies import DTypePolicy, FloatDTypePolicy
 from torchkeras.initializers import Initializer
 from torchkeras.layers import Input, InputSpec, Layer
+from torchkeras.legacy import _open
 from torchkeras.losses import Loss
 from torchkeras.metrics import Metric
 from torchkeras.models import Model, Sequential
@@ -43,3 +49,6 @@ from torchkeras.regularizers import Regularizer
 def version() -> str:
     """The version of this package."""
     return __version__
+
+
+_open.install(_sys.modules[__name__])

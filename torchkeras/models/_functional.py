@@ -1,5 +1,7 @@
 """`Functional`: what `Model(inputs, outputs)` makes."""
 
+import inspect
+
 from torchkeras.models._graph import run_graph
 from torchkeras.models._model import Model
 
@@ -16,8 +18,12 @@ class Functional(Model):
 
     _keras_module = "keras.src.models.functional"
 
-    def __init__(self, inputs, outputs, name=None, **kwargs):
-        super().__init__(inputs, outputs, name=name, **kwargs)
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+
+    __init__.__signature__ = inspect.signature(
+        lambda self, inputs, outputs, name=None, **kwargs: None
+    )
 
     def call(self, inputs, training=None, mask=None):
         return run_graph(self, inputs, mask)

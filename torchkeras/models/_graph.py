@@ -1,13 +1,16 @@
 """Graphs in models: taking one over, running it on what a user passes, its configuration."""
 
+from collections.abc import Iterator
+
 from torch import Tensor, nn
 
 from torchkeras import tree
+from torchkeras._data.slicing import map_arrays
 from torchkeras._dtypes import torch_dtype
 from torchkeras._op import TorchFunction
 from torchkeras._serialize import deserialize_keras_object, serialize_keras_object
 from torchkeras._symbolic import KerasTensor, history
-from torchkeras.layers import Input, InputLayer, Layer
+from torchkeras.layers import Input, InputLayer, Layer, _strings
 from torchkeras.layers._tracking import Container
 from torchkeras.models._function import Function, source_operation
 
@@ -22,13 +25,18 @@ def run_graph(model, inputs, mask=None):
         for x, m in zip(flat, tree.flatten(mask), strict=False):
             if m is not None:
                 x._keras_mask = m
-    return function.pack(function.run(standardized_inputs(flat, function.inputs)))
+    flat = standardized_inputs(flat, function.inputs)
+    if model._extras is not None and not any(isinstance(x, KerasTensor) for x in flat):
+        return function.pack(model._extras.run(flat))
+    return function.pack(function.run(flat))
 
 
 def _in_order(model, inputs) -> list:
     """Inputs in the order of the graph's; dicts are read by the names of the inputs where their
     keys are those."""
     references = model._function.inputs
+    if any(x.dtype == "string" for x in references):
+        inputs = map_arrays(_strings.as_array, inputs)
     if isinstance(inputs, (Tensor, KerasTensor)):
         flat = [inputs]
     else:
@@ -79,6 +87,7 @@ def set_function(model, function: Function | None) -> None:
         first is not None
         and function._inputs_struct in (first, [first])
         and first.ndim > 0
+        and first.dtype != "string"
         and None not in first.shape[1:]
         and model.activity_regularizer is None
         and not model._makes_masks
@@ -164,18 +173,20 @@ def standardized_inputs(flat: list, references: list[KerasTensor]) -> list:
 
 
 def _fitted(x, reference: KerasTensor):
-    rank, wanted = x.dim(), len(reference.shape)
+    rank, wanted = x.ndim, len(reference.shape)
     if rank != wanted:
         if rank == wanted + 1 and x.shape[-1] == 1:
             x = x.squeeze(-1)
         elif rank == wanted - 1 and reference.shape[-1] == 1:
-            x = x.unsqueeze(-1)
+            x = x[..., None]
         else:
             raise ValueError(
                 f"Invalid input shape for input {x}. Expected shape {reference.shape}, but input "
                 "has "
                 f"incompatible shape {tuple(x.shape)}"
             )
+    if reference.dtype == "string":
+        return x
     dtype = torch_dtype(reference.dtype)
     if x.dtype is not dtype:
         mask = getattr(x, "_keras_mask", None)
@@ -241,15 +252,9 @@ def graph_from_config(config: dict, custom_objects=None):
     operations = {}
     waiting = []
     for entry in config["layers"]:
-        operation = deserialize_keras_object(
-            {key: value for key, value in entry.items() if key not in ("name", "inbound_nodes")},
-            custom_objects=custom_objects,
-        )
+        operation = _operation(entry, custom_objects)
         operations[entry["name"]] = operation
-        # Nodes that the operation has for reasons of its own, as an InputLayer and a model do, are
-        # not of this graph.
-        first = 0 if isinstance(operation, InputLayer) else len(operation._inbound_nodes)
-        waiting.append((operation, first, entry["inbound_nodes"]))
+        waiting.append((operation, _first_node(operation, entry, config), entry["inbound_nodes"]))
     first_nodes = {id(operation): first for operation, first, _ in waiting}
 
     def tensor(place):
@@ -284,6 +289,43 @@ def graph_from_config(config: dict, custom_objects=None):
         config = {**config, "_progress": sum(done.values())}
         waiting = left
     return _tensors_at(config["input_layers"], tensor), _tensors_at(config["output_layers"], tensor)
+
+
+def _operation(entry: dict, custom_objects):
+    """A layer or op of a graph."""
+    own = {key: value for key, value in entry.items() if key not in ("name", "inbound_nodes")}
+    operation = deserialize_keras_object(own, custom_objects=custom_objects)
+    if "name" not in entry["config"]:
+        operation.name = entry["name"]
+    return operation
+
+
+def _first_node(operation, entry: dict, config: dict) -> int:
+    """Which node of an operation is the one that the configuration calls 0.
+
+    Nodes that it has for reasons of its own, as an InputLayer and a model do, are not of this
+    graph. Keras 2 and some versions of Keras 3 count those of models.
+    """
+    first = 0 if isinstance(operation, InputLayer) else len(operation._inbound_nodes)
+    if "layers" in entry["config"]:
+        first -= min((i for name, i in _places(config) if name == entry["name"]), default=0)
+    return first
+
+
+def _places(config) -> Iterator[tuple[str, int]]:
+    """Layers and numbers of calls that tensors in a configuration come from."""
+    if isinstance(config, dict):
+        if "keras_history" in config:
+            yield tuple(config["keras_history"][:2])
+        for key, value in config.items():
+            # What stands in a layer's own configuration belongs to another graph.
+            if key != "config" or config.get("class_name") == "__keras_tensor__":
+                yield from _places(value)
+    elif isinstance(config, (list, tuple)):
+        if len(config) == 3 and isinstance(config[0], str) and isinstance(config[1], int):
+            yield config[0], config[1]
+        for value in config:
+            yield from _places(value)
 
 
 def _tensors_at(places, tensor):

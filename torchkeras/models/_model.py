@@ -5,6 +5,7 @@ import functools
 import inspect
 import json
 import re
+import warnings
 
 import torch
 from torch import Tensor
@@ -19,7 +20,7 @@ from torchkeras.layers._base import Layer
 from torchkeras.models._function import Function, source_operation
 from torchkeras.models._graph import adopt_graph, graph_config, graph_from_config, run_graph
 from torchkeras.models._summary import print_summary
-from torchkeras.saving import load_weights, save_model, save_weights
+from torchkeras.saving import _yaml, load_weights, save_model, save_weights
 
 __all__ = ["Model"]
 
@@ -41,12 +42,17 @@ class Model(Trainer, Layer):
     _functional_class = None
     _exporter = None
 
+    # Filled by `legacy`: gives keyword arguments of a constructor their names of today.
+    _with_new_names = staticmethod(dict)
+
     def __new__(cls, *args, **kwargs):
+        kwargs = Model._with_new_names(kwargs)
         if cls is Model and _is_functional(args, kwargs):
             return super().__new__(Model._functional_class, *args, **kwargs)
         return super().__new__(cls, *args, **kwargs)
 
     def __init__(self, *args, **kwargs):
+        kwargs = Model._with_new_names(kwargs)
         if _is_functional(args, kwargs):
             bound = _FUNCTIONAL.bind(*args, **kwargs).arguments
             rest = bound.pop("kwargs", {})
@@ -61,8 +67,9 @@ class Model(Trainer, Layer):
                 )
             Layer.__init__(self, **kwargs)
 
-    # The graph, where the model has one.
+    # The graph, where the model has one, and what it computes besides its outputs.
     _function: Function | None = None
+    _extras = None
 
     def _graph(self, what: str) -> Function:
         if self._function is None:
@@ -189,6 +196,9 @@ class Model(Trainer, Layer):
             f"Model {type(self).__name__} does not have a `call()` method implemented."
         )
 
+    # What a subclass has that writes none: the trainer then builds nothing by calling it.
+    call.is_missing = True
+
     def build(self, input_shape):
         """Makes the weights, for inputs of that shape: by running `call` on tensors without
         values."""
@@ -209,7 +219,8 @@ class Model(Trainer, Layer):
     def _build_for(self, args, kwargs):
         if _is_default(type(self).build):
             # The layers are built as the call that is under way reaches them.
-            self._after_build({})
+            shapes = list(self._argument_shapes(args, kwargs).values())
+            self._after_build({"input_shape": shapes[0] if len(shapes) == 1 else shapes})
         else:
             super()._build_for(args, kwargs)
 
@@ -256,12 +267,16 @@ class Model(Trainer, Layer):
         format."""
         return save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
-    def save_weights(self, filepath, overwrite=True, max_shard_size=None):
-        """Writes the weights to a `.weights.h5` file."""
-        return save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size)
+    def save_weights(self, filepath, overwrite=True, max_shard_size=None, **kwargs):
+        """Writes the weights to a file, see `keras.saving.save_weights`; the suffix says the
+        format."""
+        return save_weights(
+            self, filepath, overwrite=overwrite, max_shard_size=max_shard_size, **kwargs
+        )
 
     def load_weights(self, filepath, skip_mismatch=False, **kwargs):
-        """Reads the weights from a file that `save_weights` or Keras wrote."""
+        """Reads the weights from a file, see `keras.saving.load_weights`; whichever version of
+        Keras wrote it."""
         return load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
 
     def export(
@@ -292,11 +307,24 @@ class Model(Trainer, Layer):
         """The configuration of the model as JSON text; `kwargs` go to `json.dumps`."""
         return json.dumps(serialize_keras_object(self), **kwargs)
 
+    def to_yaml(self, **kwargs):
+        """The configuration of the model as YAML text; `kwargs` go to `yaml.safe_dump`."""
+        return _yaml.written(json.loads(self.to_json()), **kwargs)
+
     def get_compile_config(self):
-        """What `compile` was given, or None."""
+        """What `compile` was given, or None: also where a part of it, such as an optimizer of
+        torch, cannot be written down."""
         if not self.compiled:
             return None
-        return serialize_keras_object(self._compile_config)
+        try:
+            return serialize_keras_object(self._compile_config)
+        except TypeError as error:
+            warnings.warn(
+                f"What `compile()` was given is not saved with model '{self.name}', so that it "
+                f"must be compiled again after loading: {error}",
+                stacklevel=5,
+            )
+            return None
 
     def compile_from_config(self, config):
         """Compiles the model as a saved one was, and makes the optimizer's variables."""

@@ -4,7 +4,7 @@ from torch import nn
 
 from torchkeras import _naming, tree
 from torchkeras._serialize import deserialize_keras_object, serialize_keras_object
-from torchkeras._symbolic import KerasTensor, shape_of
+from torchkeras._symbolic import KerasTensor, node_of, shape_of
 from torchkeras.layers import Input, InputLayer, Layer, TorchModuleWrapper
 from torchkeras.models._function import Function, source_operation
 from torchkeras.models._graph import run_graph, set_function
@@ -81,16 +81,36 @@ class Sequential(Model):
             )
         self._stack.append(layer)
         self._register()
-        if rebuild:
+        if rebuild and self._function is not None and len(self._stack) > 1:
+            self._go_on(layer)
+        elif rebuild:
             self._rebuild()
         else:
             self._forget_graph()
+
+    def _go_on(self, layer) -> None:
+        """Adds a layer to the graph, so that what the other layers gave stays a part of it."""
+        function = self._function
+        try:
+            with self._open_name_scope():
+                outputs = layer(function.pack(function.outputs))
+        except Exception:
+            self._stack.pop()
+            self._register()
+            raise
+        _naming.auto_name("functional")
+        set_function(self, Function(function._inputs_struct, outputs, name=self.name))
+        self._register()
 
     def pop(self, rebuild=True):
         """Takes the last layer away and returns it."""
         layer = self._stack.pop()
         self._register()
-        if rebuild:
+        if rebuild and self._function is not None and self.layers:
+            before = node_of(self._function.outputs[0]).args[0]
+            inputs = self._function._inputs_struct
+            set_function(self, Function(inputs, before, name=self.name))
+        elif rebuild:
             self._rebuild()
         else:
             self._forget_graph()

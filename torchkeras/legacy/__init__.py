@@ -1,0 +1,3 @@
+"""What Keras keeps for the sake of older code."""
+
+from torchkeras.legacy import layers, saving

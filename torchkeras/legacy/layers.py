@@ -1,0 +1,797 @@
+"""Layers that Keras 1 and 2 had and Keras 3 has not."""
+
+import math
+
+import torch
+from torch.nn import functional as F
+
+from torchkeras import activations, backend, constraints, initializers, layers, regularizers
+from torchkeras import random as keras_random
+from torchkeras._errors import int_tuple, one_of, positive_int
+from torchkeras.backend._neural import local_conv
+from torchkeras.layers import (
+    GRU,
+    LSTM,
+    RNN,
+    BatchNormalization,
+    Conv1D,
+    Conv2D,
+    Conv2DTranspose,
+    Conv3D,
+    Conv3DTranspose,
+    ConvLSTM2D,
+    Dense,
+    Lambda,
+    Layer,
+    SeparableConv2D,
+)
+from torchkeras.models import Model
+
+__all__ = [
+    "AbstractRNNCell",
+    "AtrousConv1D",
+    "AtrousConv2D",
+    "AtrousConvolution1D",
+    "AtrousConvolution2D",
+    "ConvRNN2D",
+    "ConvRecurrent2D",
+    "Convolution2D",
+    "Convolution3D",
+    "CuDNNGRU",
+    "CuDNNLSTM",
+    "Deconv2D",
+    "Deconv3D",
+    "Deconvolution2D",
+    "Deconvolution3D",
+    "Highway",
+    "LocallyConnected1D",
+    "LocallyConnected2D",
+    "MaxoutDense",
+    "Merge",
+    "ParametricSoftplus",
+    "PreprocessingLayer",
+    "RandomFourierFeatures",
+    "RandomHeight",
+    "RandomWidth",
+    "Recurrent",
+    "SReLU",
+    "SeparableConvolution2D",
+    "SyncBatchNormalization",
+    "ThresholdedReLU",
+    "TimeDistributedDense",
+    "merge",
+    "time_distributed_dense",
+]
+
+
+# ---------------------------------------------------------------- convolutions by their old names
+# Under these names the sizes of the kernel may stand one by one: `Convolution2D(32, 3, 3)`.
+
+
+class Convolution2D(Conv2D):
+    """`Conv2D` by its name in Keras 1."""
+
+    _keras_name = "Conv2D"
+
+
+class Convolution3D(Conv3D):
+    """`Conv3D` by its name in Keras 1."""
+
+    _keras_name = "Conv3D"
+
+
+class SeparableConvolution2D(SeparableConv2D):
+    """`SeparableConv2D` by its name in Keras 1."""
+
+    _keras_name = "SeparableConv2D"
+
+
+class Deconvolution2D(Conv2DTranspose):
+    """`Conv2DTranspose` by its name in Keras 1, which was told the shape of the output."""
+
+    _keras_name = "Conv2DTranspose"
+
+
+class Deconvolution3D(Conv3DTranspose):
+    """`Conv3DTranspose` by its name in Keras 1, which was told the shape of the output."""
+
+    _keras_name = "Conv3DTranspose"
+
+
+class AtrousConvolution1D(Conv1D):
+    """`Conv1D` with holes in its kernel: `atrous_rate` is its `dilation_rate`."""
+
+    _keras_name = "Conv1D"
+
+
+class AtrousConvolution2D(Conv2D):
+    """`Conv2D` with holes in its kernel: `atrous_rate` is its `dilation_rate`."""
+
+    _keras_name = "Conv2D"
+
+
+Deconv2D, Deconv3D = Deconvolution2D, Deconvolution3D
+AtrousConv1D, AtrousConv2D = AtrousConvolution1D, AtrousConvolution2D
+
+
+class _LocallyConnected(Layer):
+    """A convolution with weights of its own at each place.
+
+    Args:
+        implementation: 1; the others of Keras 2 compute the same from weights of another shape.
+    """
+
+    rank: int
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=1,
+        padding="valid",
+        data_format=None,
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        implementation=1,
+        **kwargs,
+    ):
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.filters = positive_int("filters", filters)
+        self.kernel_size = int_tuple("kernel_size", kernel_size, self.rank)
+        self.strides = int_tuple("strides", strides, self.rank)
+        self.padding = one_of("padding", padding.lower(), ("valid",))
+        self.data_format = backend.normalize_data_format(data_format)
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.implementation = one_of("implementation", implementation, (1,))
+
+    def build(self, input_shape):
+        first = self.data_format == "channels_first"
+        channels = input_shape[1 if first else -1]
+        sizes = input_shape[2:] if first else input_shape[1:-1]
+        if None in sizes:
+            raise ValueError(
+                "The spatial dimensions of the inputs of a locally connected layer should be fully "
+                f"defined. Received: input_shape={input_shape}"
+            )
+        self._output_sizes = tuple(
+            (n - k) // s + 1 for n, k, s in zip(sizes, self.kernel_size, self.strides, strict=True)
+        )
+        places = math.prod(self._output_sizes)
+        fan_in = math.prod(self.kernel_size) * channels
+        self.kernel = self.add_weight("kernel", (places, fan_in, self.filters))
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight("bias", (*self._output_sizes, self.filters))
+
+    def call(self, x):
+        x = local_conv(
+            x, self.kernel, self.kernel_size, self.strides, self._output_sizes, self.data_format
+        )
+        if self.bias is not None:
+            first = self.data_format == "channels_first"
+            x = x + (self.bias.movedim(-1, 0) if first else self.bias)
+        return self.activation(x)
+
+
+class LocallyConnected1D(_LocallyConnected):
+    """A convolution over steps with weights of its own at each step.
+
+    Input shape: (batch, steps, channels)
+    Output shape: (batch, new_steps, filters)
+    """
+
+    rank = 1
+
+
+class LocallyConnected2D(_LocallyConnected):
+    """A convolution of images with weights of its own at each place.
+
+    Input shape: (batch, rows, columns, channels)
+    Output shape: (batch, new_rows, new_columns, filters)
+    """
+
+    rank = 2
+
+
+# ---------------------------------------------------------------- dense layers
+
+
+class TimeDistributedDense(Dense):
+    """`Dense` at every step of a sequence, which `Dense` does by itself today.
+
+    Input shape: (batch, steps, features)
+    Output shape: (batch, steps, units)
+    """
+
+    _keras_name = "Dense"
+
+
+class MaxoutDense(Layer):
+    """The largest of several affine maps.
+
+    Args:
+        nb_feature: how many maps.
+
+    Input shape: (batch, features)
+    Output shape: (batch, output_dim)
+    """
+
+    def __init__(
+        self,
+        output_dim,
+        nb_feature=4,
+        init="glorot_uniform",
+        weights=None,
+        W_regularizer=None,  # noqa: N803 - Keras's name
+        b_regularizer=None,
+        activity_regularizer=None,
+        W_constraint=None,  # noqa: N803 - Keras's name
+        b_constraint=None,
+        bias=True,
+        input_dim=None,
+        **kwargs,
+    ):
+        if input_dim is not None:
+            kwargs["input_shape"] = (input_dim,)
+        super().__init__(activity_regularizer=activity_regularizer, weights=weights, **kwargs)
+        self.output_dim = positive_int("output_dim", output_dim)
+        self.nb_feature = positive_int("nb_feature", nb_feature)
+        self.init = initializers.get(init)
+        self.W_regularizer = regularizers.get(W_regularizer)
+        self.b_regularizer = regularizers.get(b_regularizer)
+        self.W_constraint = constraints.get(W_constraint)
+        self.b_constraint = constraints.get(b_constraint)
+        self.bias = bias
+        self.input_dim = input_dim
+
+    def build(self, input_shape):
+        self.W = self.add_weight(
+            name="W",
+            shape=(self.nb_feature, input_shape[-1], self.output_dim),
+            initializer=self.init,
+            regularizer=self.W_regularizer,
+            constraint=self.W_constraint,
+        )
+        self.b = None
+        if self.bias:
+            self.b = self.add_weight(
+                name="b",
+                shape=(self.nb_feature, self.output_dim),
+                initializer="zeros",
+                regularizer=self.b_regularizer,
+                constraint=self.b_constraint,
+            )
+
+    def call(self, x):
+        x = torch.einsum("...i,fio->...fo", x, self.W)
+        return (x if self.b is None else x + self.b).amax(dim=-2)
+
+    def get_config(self):
+        config = super().get_config()
+        config.pop("weights", None)
+        return config
+
+
+class Highway(Layer):
+    """A layer that carries on part of its input: `t * activation(x W + b) + (1 - t) * x`.
+
+    Args:
+        transform_bias: the first bias of the gate `t`; below 0 the input is carried on at first.
+
+    Input shape: (batch, features)
+    Output shape: that of the input
+    """
+
+    def __init__(
+        self,
+        init="glorot_uniform",
+        activation=None,
+        weights=None,
+        W_regularizer=None,  # noqa: N803 - Keras's name
+        b_regularizer=None,
+        activity_regularizer=None,
+        W_constraint=None,  # noqa: N803 - Keras's name
+        b_constraint=None,
+        bias=True,
+        input_dim=None,
+        transform_bias=-2,
+        **kwargs,
+    ):
+        if input_dim is not None:
+            kwargs["input_shape"] = (input_dim,)
+        super().__init__(activity_regularizer=activity_regularizer, weights=weights, **kwargs)
+        self.init = initializers.get(init)
+        self.activation = activations.get(activation)
+        self.W_regularizer = regularizers.get(W_regularizer)
+        self.b_regularizer = regularizers.get(b_regularizer)
+        self.W_constraint = constraints.get(W_constraint)
+        self.b_constraint = constraints.get(b_constraint)
+        self.bias = bias
+        self.input_dim = input_dim
+        self.transform_bias = transform_bias
+
+    def build(self, input_shape):
+        width = input_shape[-1]
+
+        def weight(name, shape, initializer, kind):
+            return self.add_weight(
+                name=name,
+                shape=shape,
+                initializer=initializer,
+                regularizer=getattr(self, f"{kind}_regularizer"),
+                constraint=getattr(self, f"{kind}_constraint"),
+            )
+
+        self.W = weight("W", (width, width), self.init, "W")
+        self.W_carry = weight("W_carry", (width, width), self.init, "W")
+        self.b = self.b_carry = None
+        if self.bias:
+            self.b = weight("b", (width,), "zeros", "b")
+            start = initializers.Constant(self.transform_bias)
+            self.b_carry = weight("b_carry", (width,), start, "b")
+
+    def call(self, x):
+        gate, new = x @ self.W_carry, x @ self.W
+        if self.b is not None:
+            gate, new = gate + self.b_carry, new + self.b
+        gate = torch.sigmoid(gate)
+        return self.activation(new) * gate + (1 - gate) * x
+
+    def get_config(self):
+        config = super().get_config()
+        config.pop("weights", None)
+        return config
+
+
+def time_distributed_dense(
+    x, w, b=None, dropout=None, input_dim=None, output_dim=None, timesteps=None, training=None
+):
+    """`x @ w + b` at every step, where `dropout` is the rate of a mask that all steps share."""
+    if dropout:
+        dropped = keras_random.dropout(x, dropout, noise_shape=(None, 1, None))
+        x = backend.in_train_phase(dropped, x, training=training)
+    x = backend.dot(x, w)
+    return x if b is None else x + b
+
+
+# ---------------------------------------------------------------- activations
+
+
+class ThresholdedReLU(Layer):
+    """x where it is above `theta`, else 0.
+
+    Input shape: any
+    Output shape: that of the input
+    """
+
+    def __init__(self, theta=1.0, **kwargs):
+        super().__init__(**kwargs)
+        if theta is None or theta < 0:
+            raise ValueError(
+                f"Theta of a Thresholded ReLU layer cannot be None or negative. Received: {theta=}"
+            )
+        self.theta = float(theta)
+        self.supports_masking = True
+
+    def call(self, x):
+        return torch.where(x > self.theta, x, 0.0)
+
+
+class _Trained(Layer):
+    """Base of activations with weights, which axes may share."""
+
+    def __init__(self, shared_axes=None, **kwargs):
+        super().__init__(**kwargs)
+        one = [shared_axes] if isinstance(shared_axes, int) else shared_axes
+        self.shared_axes = None if one is None else list(one)
+        self.supports_masking = True
+
+    def _shape(self, input_shape):
+        shape = list(input_shape[1:])
+        for axis in self.shared_axes or ():
+            shape[axis - 1] = 1
+        return tuple(shape)
+
+
+class ParametricSoftplus(_Trained):
+    """`alpha * log(1 + exp(beta * x))`, where alpha and beta are trained.
+
+    Input shape: (batch, ...)
+    Output shape: that of the input
+    """
+
+    def __init__(self, alpha_init=0.2, beta_init=5.0, weights=None, shared_axes=None, **kwargs):
+        super().__init__(shared_axes=shared_axes, weights=weights, **kwargs)
+        self.alpha_init = float(alpha_init)
+        self.beta_init = float(beta_init)
+
+    def build(self, input_shape):
+        shape = self._shape(input_shape)
+        self.alphas = self.add_weight(
+            name="alphas", shape=shape, initializer=initializers.Constant(self.alpha_init)
+        )
+        self.betas = self.add_weight(
+            name="betas", shape=shape, initializer=initializers.Constant(self.beta_init)
+        )
+
+    def call(self, x):
+        return self.alphas * F.softplus(self.betas * x)
+
+    def get_config(self):
+        config = super().get_config()
+        config.pop("weights", None)
+        return config
+
+
+class SReLU(_Trained):
+    """A piecewise linear function of three pieces, whose joints and outer slopes are trained.
+
+    Input shape: (batch, ...)
+    Output shape: that of the input
+    """
+
+    def __init__(
+        self,
+        t_left_init="zero",
+        a_left_init="glorot_uniform",
+        t_right_init="glorot_uniform",
+        a_right_init="one",
+        shared_axes=None,
+        **kwargs,
+    ):
+        super().__init__(shared_axes=shared_axes, **kwargs)
+        self.t_left_init = initializers.get(t_left_init)
+        self.a_left_init = initializers.get(a_left_init)
+        self.t_right_init = initializers.get(t_right_init)
+        self.a_right_init = initializers.get(a_right_init)
+
+    def build(self, input_shape):
+        shape = self._shape(input_shape)
+        for name in ("t_left", "a_left", "t_right", "a_right"):
+            initializer = getattr(self, f"{name}_init")
+            setattr(self, name, self.add_weight(name=name, shape=shape, initializer=initializer))
+
+    def call(self, x):
+        t_right = self.t_left + self.t_right.abs()
+        left = self.t_left + self.a_left * (x - self.t_left)
+        right = t_right + self.a_right * (x - t_right)
+        return torch.where(x < self.t_left, left, torch.where(x > t_right, right, x))
+
+
+# ---------------------------------------------------------------- merging
+
+
+def _cosine(tensors, axes):
+    first, second = (backend.l2_normalize(x, axis=-1) for x in tensors)
+    return backend.expand_dims(backend.batch_dot(first, second, axes), 1)
+
+
+def _dot_axes(tensors, axes):
+    axes = (axes, axes) if isinstance(axes, int) else tuple(axes)
+    return tuple(a % len(x.shape) for a, x in zip(axes, tensors, strict=True))
+
+
+MERGES = {
+    "sum": layers.add,
+    "mul": layers.multiply,
+    "ave": layers.average,
+    "max": layers.maximum,
+}
+
+
+def merge(
+    inputs,
+    mode="sum",
+    concat_axis=-1,
+    dot_axes=-1,
+    output_shape=None,
+    output_mask=None,
+    arguments=None,
+    node_indices=None,
+    tensor_indices=None,
+    name=None,
+):
+    """Tensors made one.
+
+    Args:
+        mode: "sum", "mul", "concat", "ave", "cos", "dot", "max", or a function of the list of
+            tensors.
+        concat_axis: the axis for "concat".
+        dot_axes: the axis, or one for each tensor, for "dot" and "cos".
+        output_shape: shape of what the function gives.
+        output_mask: mask of what the function gives.
+        arguments: keyword arguments of the function.
+        node_indices, tensor_indices: which outputs of layers are meant, where `inputs` are layers.
+
+    Raises:
+        ValueError: an unknown mode, or fewer than two inputs.
+    """
+    tensors = [x.output if isinstance(x, Layer) else x for x in inputs]
+    if len(tensors) < 2:
+        raise ValueError(
+            f"merge() needs at least two tensors. Received: {len(tensors)} in inputs={inputs}"
+        )
+    if mode in MERGES:
+        return MERGES[mode](tensors, name=name)
+    if mode == "concat":
+        return layers.concatenate(tensors, axis=concat_axis, name=name)
+    if mode == "dot":
+        return layers.dot(tensors, axes=_dot_axes(tensors, dot_axes), name=name)
+    if mode == "cos":
+        axes = _dot_axes(tensors, dot_axes)
+        return Lambda(_cosine, arguments={"axes": axes}, name=name)(tensors)
+    if callable(mode):
+        shape = output_shape
+        if callable(shape):
+            shape = shape([x.shape for x in tensors])[1:]
+        made = Lambda(mode, output_shape=shape, mask=output_mask, arguments=arguments, name=name)
+        return made(tensors)
+    raise ValueError(f"Invalid merge mode. Received: mode={mode!r}")
+
+
+class Merge(Model):
+    """Merges the outputs of layers or models; as the first layer of a `Sequential` it gives the
+    model the inputs of all of them.
+
+    Args:
+        layers: list of layers or models; None for a layer that is called with a list of tensors.
+        **kwargs: see `merge`.
+
+    Input shape: list of shapes
+    Output shape: by the mode
+    """
+
+    def __init__(self, layers=None, mode="sum", name=None, **kwargs):
+        self.__dict__["_how"] = {"mode": mode, **kwargs}
+        if not layers:
+            super().__init__(name=name)
+            return
+        inputs = []
+        for layer in layers:
+            own = layer.inputs if isinstance(layer, Model) else [layer.input]
+            inputs.extend(x for x in own if all(x is not other for other in inputs))
+        outputs = merge([layer.output for layer in layers], mode=mode, **kwargs)
+        super().__init__(inputs=inputs, outputs=outputs, name=name)
+
+    def call(self, inputs):
+        if self._function is not None:
+            return Model.call(self, inputs)
+        return merge(inputs, **self._how)
+
+
+# ---------------------------------------------------------------- recurrent layers
+
+
+class CuDNNLSTM(LSTM):
+    """`LSTM` with the arguments for which there was a kernel of cuDNN; on every device.
+
+    Input shape: (batch, steps, features)
+    Output shape: (batch, units), with `return_sequences` (batch, steps, units)
+    """
+
+    _keras_name = "LSTM"
+
+    def __init__(
+        self,
+        units,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        unit_forget_bias=True,
+        **kwargs,
+    ):
+        super().__init__(
+            units,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            unit_forget_bias=unit_forget_bias,
+            **kwargs,
+        )
+
+
+class CuDNNGRU(GRU):
+    """`GRU` with the arguments for which there was a kernel of cuDNN; on every device.
+
+    Input shape: (batch, steps, features)
+    Output shape: (batch, units), with `return_sequences` (batch, steps, units)
+    """
+
+    _keras_name = "GRU"
+
+    def __init__(
+        self,
+        units,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        **kwargs,
+    ):
+        super().__init__(
+            units,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            **kwargs,
+        )
+
+
+class AbstractRNNCell(Layer):
+    """Base of cells of one's own for `RNN`: `call(inputs, states)` gives `(output, new states)`,
+    and `state_size` and `output_size` are properties."""
+
+    @property
+    def state_size(self):
+        """Size or sizes of the states."""
+        raise NotImplementedError(f"{type(self).__name__} must define `state_size`.")
+
+    @property
+    def output_size(self):
+        """Size of the output."""
+        raise NotImplementedError(f"{type(self).__name__} must define `output_size`.")
+
+    def get_initial_state(self, inputs=None, batch_size=None, dtype=None):
+        """States of zeros."""
+        if inputs is not None:
+            batch_size, dtype = inputs.shape[0], inputs.dtype
+        sizes = self.state_size if isinstance(self.state_size, (list, tuple)) else [self.state_size]
+        dtype = dtype if isinstance(dtype, torch.dtype) else self._torch_compute_dtype
+        return [torch.zeros((batch_size, n), dtype=dtype, device=self._device()) for n in sizes]
+
+
+Recurrent = RNN
+ConvRecurrent2D = ConvRNN2D = ConvLSTM2D
+
+
+# ---------------------------------------------------------------- others
+
+
+class SyncBatchNormalization(BatchNormalization):
+    """`BatchNormalization` over the batches of all processes.
+
+    Input shape: any
+    Output shape: that of the input
+    """
+
+    def __init__(self, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, **kwargs):
+        kwargs.setdefault("synchronized", True)
+        super().__init__(axis, momentum, epsilon, center, scale, **kwargs)
+
+
+PreprocessingLayer = Layer
+
+
+class RandomFourierFeatures(Layer):
+    """`sqrt(2 / output_dim) * cos(x W / scale + b)` with random W and b: features for which a
+    linear model is a kernel machine.
+
+    Args:
+        kernel_initializer: "gaussian", "laplacian" or an initializer.
+        scale: width of the kernel; None: by the kernel and the number of features.
+        trainable: whether the scale is trained.
+
+    Input shape: (batch, features)
+    Output shape: (batch, output_dim)
+    """
+
+    def __init__(
+        self,
+        output_dim,
+        kernel_initializer="gaussian",
+        scale=None,
+        trainable=False,
+        name=None,
+        **kwargs,
+    ):
+        super().__init__(trainable=trainable, name=name, **kwargs)
+        self.output_dim = positive_int("output_dim", output_dim)
+        self.kernel_initializer = kernel_initializer
+        self.scale = scale
+
+    def build(self, input_shape):
+        width = input_shape[-1]
+        name = self.kernel_initializer
+        make = {"gaussian": initializers.RandomNormal(stddev=1.0), "laplacian": _cauchy}
+        initializer = make.get(name) if isinstance(name, str) else None
+        self.unscaled_kernel = self.add_weight(
+            name="unscaled_kernel",
+            shape=(width, self.output_dim),
+            initializer=initializer or initializers.get(name),
+            trainable=False,
+        )
+        self.bias = self.add_weight(
+            name="bias",
+            shape=(self.output_dim,),
+            initializer=initializers.RandomUniform(0.0, 2 * math.pi),
+            trainable=False,
+        )
+        scale = self.scale
+        if scale is None:
+            scale = math.sqrt(width / 2.0) if name == "gaussian" else 1.0
+        self.kernel_scale = self.add_weight(
+            name="kernel_scale",
+            shape=(1,),
+            initializer=initializers.Constant(scale),
+            trainable=True,
+            constraint="non_neg",
+        )
+
+    def call(self, inputs):
+        x = inputs @ (self.unscaled_kernel / self.kernel_scale) + self.bias
+        return math.sqrt(2.0 / self.output_dim) * torch.cos(x)
+
+
+def _cauchy(shape, dtype=None):
+    """Random numbers of Cauchy's distribution."""
+    return torch.tan(math.pi * (keras_random.uniform(shape, dtype=dtype) - 0.5))
+
+
+class _RandomSize(Layer):
+    """Stretches images along one axis by a random factor while the model trains.
+
+    Args:
+        factor: how much at most, as a fraction: a number for both ways, or a lower and an upper
+            bound.
+    """
+
+    axis: int
+
+    def __init__(self, factor, interpolation="bilinear", seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+        self.interpolation = one_of("interpolation", interpolation, ("bilinear", "nearest"))
+        self.seed = seed
+        self._generator = keras_random.SeedGenerator(seed)
+
+    def call(self, inputs, training=None):
+        if not training or inputs.is_meta:
+            return inputs
+        low, high = (
+            self.factor if isinstance(self.factor, (list, tuple)) else (-self.factor, self.factor)
+        )
+        stretch = 1 + float(keras_random.uniform((), low, high, seed=self._generator))
+        x = inputs if inputs.ndim == 4 else inputs.unsqueeze(0)
+        size = list(x.shape[1:3])
+        size[self.axis] = max(int(size[self.axis] * stretch), 1)
+        x = F.interpolate(x.permute(0, 3, 1, 2), size=tuple(size), mode=self.interpolation)
+        x = x.permute(0, 2, 3, 1)
+        return x if inputs.ndim == 4 else x.squeeze(0)
+
+    def compute_output_shape(self, input_shape):
+        shape = list(input_shape)
+        shape[self.axis - 3] = None
+        return tuple(shape)
+
+
+class RandomHeight(_RandomSize):
+    """Makes images higher or lower at random while the model trains.
+
+    Input shape: (..., rows, columns, channels)
+    Output shape: that of the input, with other rows
+    """
+
+    axis = 0
+
+
+class RandomWidth(_RandomSize):
+    """Makes images wider or narrower at random while the model trains.
+
+    Input shape: (..., rows, columns, channels)
+    Output shape: that of the input, with other columns
+    """
+
+    axis = 1
