@@ -19,6 +19,10 @@ import numpy as np
 import pytest
 import torch
 
+# Tests run in several processes (see `addopts` in pyproject.toml), which share the processors.
+PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+torch.set_num_threads(max(1, (os.cpu_count() or 1) // PROCESSES))
+
 
 @pytest.fixture(autouse=True)
 def seeded():

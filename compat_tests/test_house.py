@@ -18,6 +18,7 @@ import pytest
 import torch
 
 import torchkeras
+from torchkeras.legacy import _paths
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "torchkeras"
@@ -30,7 +31,7 @@ FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*
 # its last file by itself. `torchkeras/README.md` tells what each is for.
 FLOORS = {
     "0 ground": "_version config _errors _naming tree _dtypes",
-    "1 tensors": "_scopes _variable _serialize _symbolic _op random backend",
+    "1 tensors": "_scopes _variable _serialize _symbolic _op random",
     "2 ops": """
         ops/_core ops/numpy/_elementwise ops/numpy/_reduction ops/numpy/_manipulation
         ops/numpy/_creation ops/numpy/_products ops/nn/_activation ops/nn/_convolution ops/nn/_other
@@ -50,24 +51,30 @@ FLOORS = {
         layers/normalization layers/merge layers/noise layers/_attention layers/_reshaping
         layers/_recurrent_kernels layers/_recurrent_cells layers/recurrent
         layers/convolutional_recurrent layers/wrappers
-        layers/_numeric layers/_text layers/_audio layers/_bounding_boxes layers/_image_base
-        layers/_image_augmentation layers/_image_mixing layers/_interop
+        layers/_strings layers/_preparation layers/_numeric layers/_categorical
+        layers/_lookup layers/_text layers/_audio layers/_bounding_boxes layers/_image_base
+        layers/_image_geometry layers/_image_augmentation layers/_image_mixing layers/_interop
     """,
     "5 services": """
-        saving/_archive saving/_h5 saving/_configs saving/_walk saving/_legacy saving/_models
-        saving/_editor
+        saving/_archive saving/_h5 saving/_yaml saving/_safetensors saving/_graph_ops
+        saving/_old_functions saving/_configs saving/_walk saving/_optimizer_state
+        saving/_old_weights saving/_legacy saving/_tensorflow_files saving/_tensorflow
+        saving/_models saving/_editor
         callbacks/_progbar callbacks/_base callbacks/_monitor callbacks/_logging callbacks/_state
     """,
-    "6 training": "_training/compile _training/loop _training/trainer",
+    "6 training": """
+        _training/torch_parts _training/compile _training/loop _training/capture
+        _training/trainer
+    """,
     "7 models": """
-        models/_function models/_graph models/_summary models/_model models/_functional
-        models/_sequential models/_cloning
+        models/_function models/_live models/_graph models/_summary models/_model
+        models/_functional models/_sequential models/_cloning backend/
     """,
     "8 library": """
-        utils/ preprocessing/ applications/ datasets/ wrappers quantizers/ distribution distillation
-        export visualization
+        utils/ preprocessing/ applications/ datasets/ wrappers/ quantizers/ distribution
+        distillation export visualization
     """,
-    "9 facades": "legacy/ tf/ __main__ __init__",
+    "9 facades": "legacy/ tf/ _runner_check _runner __main__ __init__",
 }
 ORDER = [(floor, name) for floor, names in FLOORS.items() for name in names.split()]
 # What may not import each other, though the order would allow it.
@@ -256,6 +263,7 @@ OLD_MODULES = {
     "layers.recurrent",
     "layers.wrappers",
     "legacy",
+    "wrappers.scikit_learn",
 }
 
 # Names of public modules that Keras 1 or 2 had and Keras 3 has not, in no `_tf_keras` either.
@@ -264,6 +272,21 @@ OLD_NAMES = {
     "losses": {"BCE", "LossFunctionWrapper", "bce"},
     "metrics": {"BCE", "MeanRelativeError", "bce"},
     "optimizers": {"Adadelta", "Adamax", "Nadam"},  # in optimizers.legacy
+    "wrappers": {"BaseWrapper", "KerasClassifier", "KerasRegressor"},
+    "backend": set(
+        """
+        Function Update asymmetric_spatial_2d_padding asymmetric_temporal_padding atrous_conv2d
+        control_dependencies conv3d_transpose deconv2d eager get_session get_variable_shape
+        identity image_dim_ordering is_placeholder is_tensor is_variable legacy_weight_ordering
+        lesser lesser_equal local_conv logsumexp normalize_data_format separable_conv1d
+        set_image_dim_ordering set_legacy_weight_ordering set_session size slice symbolic
+        function in_test_phase in_train_phase learning_phase learning_phase_scope local_conv1d
+        local_conv2d manual_variable_initialization normalize_batch_in_training placeholder
+        print_tensor random_binomial reset_uids set_learning_phase
+        """.split()
+    ),
+    "preprocessing": {"DataFrameIterator"},
+    "utils": {"DatasetCreator", "SidecarEvaluator", "StepsPerExecutionTuner", "TimedThread"},
 }
 
 
@@ -286,6 +309,11 @@ def test_public_module_shows_keras_names_only(name):
     ours = importlib.import_module(f"torchkeras.{name}")
     top = name.split(".")[0]
     known = OLD_NAMES.get(top, set()) | {old.rpartition(".")[2] for old in OLD_MODULES}
+    # What the table of old paths puts there, and what an old module shows of its rooms.
+    known |= {*_paths.NAMES.get(name, ())} | {*_paths.NAMES.get(top, ())}
+    known |= {path.rpartition(".")[2] for path in _paths.MODULES}
+    own, rooms = _paths.MODULES.get(name, ({}, []))
+    known |= {*own}.union(*(dir(importlib.import_module(f"torchkeras.{room}")) for room in rooms))
     for path in (name, top, f"_tf_keras.keras.{name}"):
         known.update(dir(keras_module(path)))
     shown = dir(ours) if hasattr(ours, "__path__") else ours.__all__
