@@ -578,7 +578,8 @@ def _stream(
     common = (steps, length, weigh, device)
     if isinstance(x, PyDataset) and length is not None:
         return PyDatasetSource(x, bool(shuffle), *common)
-    if shuffle:
+    # `fit` shuffles unless told otherwise, which says nothing to a `Dataset`.
+    if shuffle and kind != "tf.data.Dataset":
         kind = "infinite PyDataset" if isinstance(x, PyDataset) else kind
         warnings.warn(
             f"`shuffle=True` was passed, but will be ignored since the data `x` was provided as a "
