@@ -155,7 +155,7 @@ KERAS2 = {
         "Reset: 0.0",
         "Optimizer: 0.001",
     ],
-    "vae_add_loss": [0.95, "KL seen: 12 True", "Encoded: (320, 2)"],
+    "vae_add_loss": [0.95, "KL seen: 30 True", "Encoded: (320, 2)"],
     "wgan_gp": [0.9, "Losses: 4 True"],
 }
 ROWS = [

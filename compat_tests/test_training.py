@@ -859,6 +859,48 @@ def test_both_halves_of_a_gan_train():
     assert np.array_equal(judge.get_weights()[0], moved)
 
 
+def test_two_models_compiled_with_one_optimizer():
+    k = torchkeras
+    optimizer = k.optimizers.Adam(0.01, 0.5)
+    models = [k.Sequential([k.Input((6,)), k.layers.Dense(1)]) for _ in range(2)]
+    for model in models:
+        model.compile(optimizer, "mse")
+    for _ in range(2):
+        for model in models:
+            before = model.get_weights()[0]
+            model.train_on_batch(X, BINARY)
+            assert not np.array_equal(model.get_weights()[0], before)
+    first, second = (model.optimizer for model in models)
+    assert first is optimizer and second is not first
+    assert second.get_config() == first.get_config()
+    assert int(first.iterations) == int(second.iterations) == 2
+
+
+def test_halves_of_a_gan_that_hold_each_other_train():
+    """As in a Wasserstein GAN: each half is frozen while the other's model is compiled."""
+    k = torchkeras
+    generator = k.Sequential([k.Input((3,)), k.layers.Dense(6)])
+    critic = k.Sequential([k.Input((6,)), k.layers.Dense(1)])
+    generator.trainable = False
+    noise = k.Input((3,))
+    of_critic = k.Model(noise, critic(generator(noise)))
+    of_critic.compile("sgd", "mse")
+    critic.trainable = False
+    generator.trainable = True
+    of_generator = k.Model(noise, critic(generator(noise)))
+    of_generator.compile("sgd", "mse")
+    for model, trained, kept in (
+        (of_critic, critic, generator),
+        (of_generator, generator, critic),
+        (of_critic, critic, generator),
+    ):
+        before = trained.get_weights()[0], kept.get_weights()[0]
+        model.train_on_batch(X2, BINARY)
+        assert not np.array_equal(trained.get_weights()[0], before[0])
+        assert np.array_equal(kept.get_weights()[0], before[1])
+    assert not critic.weights[0].requires_grad
+
+
 # torch 2.11 itself calls what it has deprecated.
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_jit_compile_gives_the_same_numbers():

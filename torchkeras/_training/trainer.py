@@ -364,20 +364,30 @@ class Trainer:
         """The weights that training changes, looked up anew when a weight or a `trainable` has
         changed.
 
-        A model that was frozen as a whole after `compile` trains on what was trainable then: so the
-        two halves of a GAN are compiled.
+        Where nothing of what `compile` found trainable is so any more, the model trains on that
+        all the same: so the two halves of a GAN are compiled.
         """
         if self._trained_at != revision.count:
             trained = self.trainable_weights
-            thawed = [] if trained else self._trained_when_compiled
+            thawed = self._trained_when_compiled
+            if not {id(v) for v in trained}.isdisjoint({id(v) for v in thawed}):
+                thawed = []
             self.__dict__.update(
-                _trained_now=trained or thawed,
+                _trained_now=thawed or trained,
                 _thawed=thawed,
                 _trained_when_compiled=self._trained_when_compiled or trained,
                 _is_regularized=any(v.regularizer is not None for v in trained),
                 _trained_at=revision.count,
             )
+            self._take_own_optimizer({id(v) for v in self._trained_now})
         return self._trained_now
+
+    def _take_own_optimizer(self, trained: set[int]) -> None:
+        """A new optimizer like the one given, where that has become another model's: scripts of
+        Keras 2 compile both halves of a GAN with one."""
+        known = getattr(self.optimizer, "_trainable_variables", None)
+        if known and trained and trained.isdisjoint({id(v) for v in known}):
+            self.optimizer = type(self.optimizer).from_config(self.optimizer.get_config())
 
     @contextlib.contextmanager
     def _training(self) -> Iterator[None]:

@@ -23,7 +23,7 @@ input_shape = (original_dim, )
 intermediate_dim = 16
 batch_size = 32
 latent_dim = 2
-epochs = 12
+epochs = 30
 
 inputs = Input(shape=input_shape, name='encoder_input')
 x = Dense(intermediate_dim, activation='relu')(inputs)

@@ -22,7 +22,8 @@ class WGANGP():
         self.shape, self.latent_dim = (6,), 3
         optimizer = RMSprop(lr=0.005)
         self.generator = Sequential([Dense(8, activation='relu', input_dim=self.latent_dim), Dense(6)])
-        self.critic = Sequential([Dense(8, input_shape=self.shape), LeakyReLU(alpha=0.2), Dense(1)])
+        self.critic = Sequential([Dense(8, input_shape=self.shape, kernel_initializer='random_normal'),
+                                  LeakyReLU(alpha=0.2), Dense(1, kernel_initializer='random_normal')])
         self.generator.trainable = False
         real_img = Input(shape=self.shape)
         z_disc = Input(shape=(self.latent_dim,))
@@ -40,7 +41,7 @@ class WGANGP():
         self.generator.trainable = True
         z_gen = Input(shape=(self.latent_dim,))
         self.generator_model = Model(z_gen, self.critic(self.generator(z_gen)))
-        self.generator_model.compile(loss=self.wasserstein_loss, optimizer=optimizer)
+        self.generator_model.compile(loss=self.wasserstein_loss, optimizer=RMSprop(lr=0.005))
 
     def gradient_penalty_loss(self, y_true, y_pred, averaged_samples):
         gradients = K.gradients(y_pred, averaged_samples)[0]
@@ -69,4 +70,4 @@ class WGANGP():
         print('Loss last:', penalties[-1])
 
 
-WGANGP().train(40, 16)
+WGANGP().train(120, 16)
