@@ -1,5 +1,6 @@
 """Functions that move, join, cut, pick and order the elements of tensors."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -402,9 +403,8 @@ def pad(x: Tensor, pad_width, mode="constant", constant_values: Tensor = None) -
 
 
 # ------------------------------------------------------------------ picked
-def _from_start(indices, size: int, device: torch.device) -> Tensor:
-    """Indices as int64, those from the end as those from the start."""
-    indices = as_tensor(indices, torch.int64, device)
+def _from_start(indices: Tensor, size: int) -> Tensor:
+    """Indices of int64, those from the end as those from the start."""
     # Shifted so, negative ones are -1 and all others 0.
     return torch.sub(indices, indices >> 63, alpha=size)
 
@@ -416,7 +416,16 @@ def take(x: Tensor, indices: Tensor, axis=None) -> Tensor:
     if axis is None:
         x, axis = x.reshape(-1), 0
     axis = canonical_axis(axis, x.ndim)
-    indices = _from_start(indices, x.shape[axis], x.device)
+    indices = as_tensor(indices, torch.int64, x.device)
+    if x.is_cpu and not torch.compiler.is_compiling():
+        # Here torch checks indices before it reads, so that the rare negative ones can wait.
+        with contextlib.suppress(IndexError, RuntimeError):
+            return _taken(x, indices, axis)
+    return _taken(x, _from_start(indices, x.shape[axis]), axis)
+
+
+def _taken(x: Tensor, indices: Tensor, axis: int) -> Tensor:
+    """The slices at indices that are not negative."""
     if indices.ndim == 1:
         return torch.index_select(x, axis, indices)
     if axis == 0 and x.ndim == 2:
@@ -430,7 +439,8 @@ def take_along_axis(x: Tensor, indices: Tensor, axis=None) -> Tensor:
     """For each place the element at its index along an axis; None: of the elements in a row."""
     x = as_tensor(x)
     length = x.numel() if axis is None else x.shape[axis]
-    return torch.take_along_dim(x, _from_start(indices, length, x.device), dim=axis)
+    indices = as_tensor(indices, torch.int64, x.device)
+    return torch.take_along_dim(x, _from_start(indices, length), dim=axis)
 
 
 @op
