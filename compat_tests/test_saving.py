@@ -642,3 +642,22 @@ def test_editor_compares(tmp_path, capsys):
     ]:
         with pytest.raises(ValueError, match=message):
             call()
+
+
+def test_a_folder_says_what_it_is(tmp_path):
+    """`model.save("saved_model/")` of older scripts makes no SavedModel, and says so."""
+    model = torchkeras.Sequential([torchkeras.Input((3,)), torchkeras.layers.Dense(2)])
+    folder = tmp_path / "saved_model"
+    model.save(f"{folder}/")
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "README.txt",
+        "config.json",
+        "metadata.json",
+        "model.weights.h5",
+    ]
+    text = (folder / "README.txt").read_text()
+    assert "load_model" in text and "no SavedModel of TensorFlow" in text
+    x = np.ones((2, 3), "float32")
+    for k in (torchkeras, keras):
+        loaded = k.saving.load_model(str(folder))
+        np.testing.assert_allclose(loaded.predict(x, verbose=0), model.predict(x, verbose=0), 1e-5)

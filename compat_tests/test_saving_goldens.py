@@ -11,7 +11,11 @@ import torchkeras
 from torchkeras import layers
 
 GOLDEN = Path(__file__).parent / "golden" / "saving"
-ARCHIVES = {"keras3": "keras3.zip", "tf_keras2": "tf_keras2.zip"}
+ARCHIVES = {
+    "keras3": "keras3.zip",
+    "tf_keras2": "tf_keras2.zip",
+    "keras2_15": "keras2_15.zip",
+}
 # Layers that live in files of their own; without them there is nothing to load.
 TEXT = {"text": "TextVectorization", "lookup": "StringLookup"}
 
@@ -51,7 +55,7 @@ class Golden:
         # tf.keras did not write the state of its older optimizers in the newer format, nor all of
         # Nadam's in any: it would not go on itself as it does without the file in between.
         old = "_old_" in member and member.endswith(".keras")
-        self.is_without_optimizer_state = old or (writer, member[:15]) == ("tf_keras2", NADAM)
+        self.is_without_optimizer_state = old or (member[:15] == NADAM and writer != "keras3")
         self.stem = member.split(".")[0].removesuffix("_weights_only")
         with zipfile.ZipFile(GOLDEN / ARCHIVES[writer]) as archive:
             self.path = archive.extract(member, folder)

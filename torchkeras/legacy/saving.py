@@ -1,5 +1,6 @@
 """Configurations in the format of Keras 2, where a name is looked up in a given namespace."""
 
+import functools
 import inspect
 
 from torchkeras._serialize import CustomObjectScope, get_registered_name, get_registered_object
@@ -62,6 +63,19 @@ def deserialize_keras_object(
         if get_registered_object(name, custom_objects) is None:
             raise ValueError(f"Could not interpret serialized {printable_module_name}: {name}")
         return found(**config)
+
+
+def with_legacy_format(serialize):
+    """A function `serialize(obj, use_legacy_format=False)`, which gives the format of Keras 2
+    where it is asked for."""
+
+    @functools.wraps(serialize)
+    def serialized(*args, use_legacy_format=False, **kwargs):
+        if use_legacy_format:
+            return serialize_keras_object(*args, **kwargs)
+        return serialize(*args, **kwargs)
+
+    return serialized
 
 
 def _found(name, module_objects, custom_objects, what):

@@ -14,12 +14,15 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from torchkeras.saving import _raw
+
 __all__ = []
 
 CONFIG = "config.json"
 METADATA = "metadata.json"
 WEIGHTS = "model.weights.h5"
 ASSETS = "assets"
+README = "README.txt"
 
 # Small enough for the caches of a processor.
 CHUNK = 1 << 16
@@ -56,6 +59,7 @@ def replacing(filepath: str) -> Iterator[str]:
     """A path beside `filepath` to write to; it takes its place in one step when all went well."""
     target = os.path.realpath(filepath)
     part = _aside(target)
+    _release(target)
     try:
         yield part
         if os.path.exists(target):
@@ -65,6 +69,13 @@ def replacing(filepath: str) -> Iterator[str]:
         with contextlib.suppress(OSError):
             os.unlink(part)
         raise
+
+
+def _release(target: str) -> None:
+    """Lets the system's cache of a file that will be replaced make room for the new one's."""
+    if hasattr(os, "posix_fadvise") and os.path.isfile(target):
+        with contextlib.suppress(OSError), open(target, "rb", buffering=0) as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 @contextlib.contextmanager
@@ -89,17 +100,37 @@ def replacing_in_folder(folder: str, last: str) -> Iterator[str]:
         shutil.rmtree(part, ignore_errors=True)
 
 
+class _ArchiveFile(io.FileIO):
+    """A file that an archive is written to; what is there already is passed over."""
+
+    passes_over = False
+
+    def write(self, data) -> int:
+        view = memoryview(data).cast("B")
+        if self.passes_over:
+            self.seek(len(view), os.SEEK_CUR)
+            return len(view)
+        rest = view
+        while len(rest):
+            rest = rest[super().write(rest) :]
+        return len(view)
+
+
 class ZipWriter:
     """A new archive whose members are stored as they are, without compression."""
 
     def __init__(self, path: str):
-        self._zip = zipfile.ZipFile(path, "w")
+        self._file = _ArchiveFile(path, "w+")
+        self._zip = zipfile.ZipFile(self._file, "w")
 
     def __enter__(self) -> "ZipWriter":
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._zip.close()
+        try:
+            self._zip.close()
+        finally:
+            self._file.close()
 
     def add_text(self, name: str, text: str) -> None:
         """Add a member with this text."""
@@ -109,6 +140,22 @@ class ZipWriter:
         """Add a copy of a file."""
         with open(path, "rb") as source, self._zip.open(name, "w", force_zip64=True) as member:
             shutil.copyfileobj(source, member, CHUNK)
+
+    @contextlib.contextmanager
+    def in_place(self, name: str) -> Iterator["_Window"]:
+        """Add a member that is written where it will be, in whatever order, as a file."""
+        with self._zip.open(name, "w", force_zip64=True) as member:
+            window = _Window(self._file, self._file.tell(), 0)
+            yield window
+            extent = extent_of(window)
+            os.ftruncate(extent.descriptor, extent.start + extent.size)
+            self._file.seek(extent.start)
+            self._file.passes_over = True
+            try:
+                for piece in extent.chunks():
+                    member.write(piece)
+            finally:
+                self._file.passes_over = False
 
     def add_folder(self, name: str, path: str) -> None:
         """Add the files of a folder and of those below it."""
@@ -143,7 +190,7 @@ class ZipReader:
 
     def __init__(self, path: str):
         self.path = path
-        self._file = open(path, "rb")
+        self._file = open(path, "rb", buffering=0)
         try:
             with self._reading():
                 self._zip = zipfile.ZipFile(self._file)
@@ -226,11 +273,11 @@ class ZipReader:
             raise zipfile.BadZipFile(f"{info.filename} is cut off")
         window = _Window(self._file, start, info.file_size)
         checksum = 0
-        while chunk := window.read(CHUNK):
-            checksum = zlib.crc32(chunk, checksum)
+        for piece in extent_of(window).chunks():
+            checksum = zlib.crc32(piece, checksum)
         if checksum != info.CRC:
             raise zipfile.BadZipFile(f"Bad CRC-32 for file {info.filename!r}")
-        window.seek(0)
+        window.is_checked = True
         return window
 
     @contextlib.contextmanager
@@ -251,17 +298,24 @@ class ZipReader:
 
 
 class _Window(io.RawIOBase):
-    """A part of a file as a file that can be read."""
+    """A part of a file as a file, which can be written to where the other can."""
 
     def __init__(self, file: BinaryIO, start: int, size: int):
         super().__init__()
         self._source = file
-        self._start = start
-        self._size = size
+        self.start = start
+        self.size = size
+        self.is_checked = False
         self._position = 0
+
+    def fileno(self) -> int:
+        return self._source.fileno()
 
     def readable(self) -> bool:
         return True
+
+    def writable(self) -> bool:
+        return self._source.writable()
 
     def seekable(self) -> bool:
         return True
@@ -270,18 +324,36 @@ class _Window(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}[whence]
         self._position = max(origin + offset, 0)
         return self._position
 
     def readinto(self, buffer) -> int:
-        count = min(len(buffer), max(self._size - self._position, 0))
+        count = min(len(buffer), max(self.size - self._position, 0))
         if not count:
             return 0
-        self._source.seek(self._start + self._position)
+        self._source.seek(self.start + self._position)
         count = self._source.readinto(memoryview(buffer)[:count])
         self._position += count
         return count
+
+    def write(self, data) -> int:
+        self._source.seek(self.start + self._position)
+        count = self._source.write(data)
+        self._position += count
+        self.size = max(self.size, self._position)
+        return count
+
+    def truncate(self, size: int | None = None) -> int:
+        self.size = self._position if size is None else size
+        return self.size
+
+
+def extent_of(file: BinaryIO) -> _raw.Extent:
+    """Where an open file, or a member of an archive, lies."""
+    if isinstance(file, _Window):
+        return _raw.Extent(file.fileno(), file.start, file.size, file.is_checked)
+    return _raw.Extent(file.fileno(), 0, os.fstat(file.fileno()).st_size)
 
 
 def checked_folder(folder: str) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from torchkeras.saving import _archive, _h5, _walk
+from torchkeras.saving import _archive, _h5, _raw, _walk
 
 __all__ = ["KerasFileEditor"]
 
@@ -73,7 +73,7 @@ class KerasFileEditor:
             below = _h5.group_at(group, key)
             if key == "vars":
                 if below.attrs:
-                    self.object_metadata[path] = dict(below.attrs)
+                    self.object_metadata[path] = _h5.attributes(below)
                 found.update(self._read(below, path, depth + 1))
             else:
                 content = self._read(below, f"{path}/{key}", depth + 1)
@@ -219,8 +219,9 @@ class KerasFileEditor:
                 "Invalid `filepath` argument: expected a `.weights.h5` extension. "
                 f"Received: filepath={filepath}"
             )
-        with _archive.replacing(filepath) as part, _h5.Writer(part) as weights:
-            self._write(self.weights_dict, weights, "")
+        with _archive.replacing(filepath) as part, _raw.sealing(part):
+            with _h5.Writer(part) as weights:
+                self._write(self.weights_dict, weights, "")
 
     def resave_weights(self, filepath):
         """The same as `save`."""

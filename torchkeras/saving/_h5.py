@@ -9,12 +9,13 @@ import struct
 import types
 import warnings
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import torch
 
 from torchkeras._errors import import_optional
+from torchkeras.saving import _archive, _raw
 
 __all__ = []
 
@@ -23,10 +24,18 @@ __all__ = []
 MAX_EXPANSION = 1100
 SMALL = 1 << 24
 MAX_RANK = 64
+# Numbers that are in a file as they are in memory, in torch's as in NumPy's.
+_PLAIN = [
+    np.dtype(f"{kind}{size}")
+    for kind, size in zip("fffiiiiu?cc", (2, 4, 8, 1, 2, 4, 8, 1, "", 8, 16))
+]
+# Smaller arrays are left to HDF5 to write.
+LARGE = 1 << 20
 
-CHUNK = 1 << 18
 # How a global heap begins: HDF5 File Format Specification 3.0, section III.E.
 HEAP = b"GCOL\x01\0\0\0"
+# Wherever that is, four of its bytes are a whole word of the file.
+_WORDS_OF_HEAP = [int.from_bytes(HEAP[i : i + 4], "little") for i in range(4)]
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -43,20 +52,58 @@ def is_hdf5(filepath: str) -> bool:
         return file.read(len(SIGNATURE)) == SIGNATURE
 
 
+class _Source:
+    """Where an open file is read from, past HDF5.
+
+    Attributes:
+        extent: its place.
+        has_checked_heaps: whether its heaps of strings were looked at.
+    """
+
+    def __init__(self, extent: _raw.Extent):
+        self.extent = extent
+        self.has_checked_heaps = False
+
+
+# By the number that HDF5 has for each open file.
+_sources: dict[int, _Source] = {}
+
+
+def _number(group: Any) -> int:
+    return int(h5py().h5o.get_info(group.id).fileno)
+
+
 @contextlib.contextmanager
 def opened(source: str | BinaryIO) -> Iterator[Any]:
-    """An HDF5 file to read from.
+    """An HDF5 file to read from; one with a checksum at its end is compared with it.
+
+    Args:
+        source: a path, or an open file (or member of an archive).
 
     Raises:
         ValueError: it is damaged or is something else.
     """
     if isinstance(source, str) and not os.path.exists(source):
         raise FileNotFoundError(f"No such file. Received: filepath={source}")
-    if isinstance(source, str):
-        with open(source, "rb") as raw:
-            _check_heaps(raw)
-    else:
-        _check_heaps(source)
+    with contextlib.ExitStack() as stack:
+        if isinstance(source, str):
+            raw = stack.enter_context(open(source, "rb", buffering=0))
+        else:
+            raw = source
+        extent = _archive.extent_of(raw)
+        file = stack.enter_context(_opened(source, raw))
+        try:
+            if _raw.check_seal(extent):
+                extent = extent._replace(is_checked=True)
+        except ValueError as error:
+            raise ValueError(f"{error} Received: filepath={source}") from error
+        number = _number(file)
+        _sources[number] = _Source(extent)
+        stack.callback(_sources.pop, number)
+        yield file
+
+
+def _opened(source: str | BinaryIO, raw: BinaryIO) -> Any:
     try:
         file = h5py().File(source, "r")
     except (OSError, RuntimeError, ValueError) as error:
@@ -64,30 +111,50 @@ def opened(source: str | BinaryIO) -> Iterator[Any]:
             f"The file is no HDF5 file, or is damaged or incomplete: {error}. "
             f"Received: filepath={source}"
         ) from error
-    with file:
-        yield file
+    if isinstance(source, str) and hasattr(os, "preadv"):
+        its_own = os.fstat(file.id.get_vfd_handle())
+        if not os.path.samestat(its_own, os.fstat(raw.fileno())):
+            file.close()
+            raise ValueError(f"The file was replaced while it was opened: filepath={source}")
+    return file
 
 
-def _check_heaps(file: BinaryIO) -> None:
-    """Refuses a heap of strings with an object of no size, which HDF5 would read for ever.
+def _check_heaps(group: Any) -> None:
+    """Refuses a file that has a heap of strings with an object of no size, which HDF5 would read
+    for ever; to be asked before it reads a string of any length.
 
     Raises:
         ValueError: there is one.
     """
-    places, start, tail = [], 0, b""
-    while chunk := file.read(CHUNK):
-        data = tail + chunk
-        place = data.find(HEAP)
-        while place >= 0:
-            places.append(start - len(tail) + place)
-            place = data.find(HEAP, place + 1)
-        start += len(chunk)
-        tail = data[1 - len(HEAP) :]
-    for place in places:
-        file.seek(place)
-        size = struct.unpack("<8xQ", file.read(16).ljust(16, b"\0"))[0]
-        _check_heap(file.read(max(0, min(size, start) - 16)))
-    file.seek(0)
+    source = _sources[_number(group)]
+    if source.has_checked_heaps:
+        return
+    for place in _heaps(source.extent):
+        head = np.empty(16, np.uint8)
+        source.extent.read(head, place)
+        size = int(head.view("<u8")[1])
+        rest = np.empty(max(0, min(size, source.extent.size - place) - 16), np.uint8)
+        source.extent.read(rest, place + 16)
+        _check_heap(rest.tobytes())
+    source.has_checked_heaps = True
+
+
+def _heaps(extent: _raw.Extent) -> Iterator[int]:
+    """Where a heap may begin."""
+    start = 0
+    for piece in extent.chunks():
+        words = piece[: len(piece) // 4 * 4].view("<u4")
+        if any((words == word).any() for word in _WORDS_OF_HEAP):
+            first = max(0, start - len(HEAP))
+            around = np.empty(min(extent.size, start + len(piece) + len(HEAP)) - first, np.uint8)
+            extent.read(around, first)
+            data = around.tobytes()
+            place = data.find(HEAP)
+            while place >= 0:
+                if first + place + 16 <= extent.size:
+                    yield first + place
+                place = data.find(HEAP, place + 1)
+        start += len(piece)
 
 
 def _check_heap(heap: bytes) -> None:
@@ -148,9 +215,22 @@ def _child(parent: Any, path: str) -> Any:
 def attribute(group: Any, name: str, default: Any = None) -> Any:
     """An attribute of a group, a dataset or the file."""
     try:
-        return group.attrs.get(name, default)
+        if name not in group.attrs:
+            return default
+        if group.attrs.get_id(name).dtype.hasobject:
+            _check_heaps(group)
+        return group.attrs[name]
     except (KeyError, OSError, RuntimeError, TypeError, UnicodeError) as error:
         raise ValueError(f"Invalid H5 file: '{name}' cannot be read: {error}") from error
+
+
+def attributes(group: Any) -> dict[str, Any]:
+    """All attributes of a group."""
+    try:
+        names = list(group.attrs)
+    except (OSError, RuntimeError, UnicodeError) as error:
+        raise ValueError(f"Invalid H5 file: attributes cannot be read: {error}") from error
+    return {name: attribute(group, name) for name in names}
 
 
 def keys(group: Any) -> list[str]:
@@ -184,6 +264,19 @@ def group_at(parent: Any, path: str) -> Any:
     return found
 
 
+def _dataset_at(parent: Any, path: str) -> Any:
+    """The dataset at a path, checked; see `array_at`."""
+    dataset = _child(parent, path)
+    if not isinstance(dataset, h5py().Dataset):
+        raise ValueError(f"Invalid H5 file, expected Dataset, received {type(dataset)}")
+    check_dataset(dataset)
+    return dataset
+
+
+def _is_bfloat16(dataset: Any) -> bool:
+    return dataset.dtype == "V2" and str(attribute(dataset, "dtype", "")) == "bfloat16"
+
+
 def array_at(parent: Any, path: str) -> np.ndarray:
     """The values of the dataset at a path; those in bfloat16 come as float32.
 
@@ -191,17 +284,33 @@ def array_at(parent: Any, path: str) -> np.ndarray:
         KeyError: there is none.
         ValueError: it is a link, is stored elsewhere, holds no numbers or text, or is a bomb.
     """
-    dataset = _child(parent, path)
-    if not isinstance(dataset, h5py().Dataset):
-        raise ValueError(f"Invalid H5 file, expected Dataset, received {type(dataset)}")
-    check_dataset(dataset)
+    dataset = _dataset_at(parent, path)
     try:
-        if str(attribute(dataset, "dtype", "")) == "bfloat16":
+        if dataset.dtype.hasobject:
+            _check_heaps(dataset)
+        if _is_bfloat16(dataset):
             bits = torch.from_numpy(np.array(dataset).view(np.int16).copy())
             return bits.view(torch.bfloat16).float().numpy()
         return np.array(dataset)
     except (OSError, RuntimeError, TypeError) as error:
         raise ValueError(f"The H5 dataset '{path}' cannot be read: {error}") from error
+
+
+def stored_at(parent: Any, path: str) -> _raw.Stored | np.ndarray:
+    """The same, to be read later where its numbers lie one after the other in the file."""
+    dataset = _dataset_at(parent, path)
+    shape, dtype, is_bfloat16 = dataset.shape, dataset.dtype, _is_bfloat16(dataset)
+    if is_bfloat16:
+        dtype = np.dtype(np.int16)
+    place = None
+    if math.prod(shape) and dtype in _PLAIN and dataset.chunks is None:
+        place = dataset.id.get_offset()
+    if place is None or dataset.file.userblock_size:
+        return array_at(parent, path)
+    stored = _raw.Stored(_sources[_number(dataset)].extent, place, shape, dtype, is_bfloat16)
+    if place + stored.nbytes > stored.extent.size:
+        raise ValueError(f"The H5 dataset '{path}' cannot be read: it lies beyond the file's end.")
+    return stored
 
 
 def check_dataset(dataset: Any) -> None:
@@ -236,23 +345,46 @@ def _check_dataset(dataset: Any) -> None:
         )
 
 
-def as_array(value: Any) -> np.ndarray:
-    """What to store for a weight or an array."""
-    if isinstance(value, torch.Tensor):
-        value = _in_order(value.detach().cpu())
-        if value.dtype is torch.bfloat16:
-            return value.view(torch.int16).numpy().view("V2")
-        return value.numpy()
-    return np.asarray(value)
+# Writing
 
 
-def _in_order(value: torch.Tensor) -> torch.Tensor:
-    """A tensor in the order of the file; torch transposes matrices fastest."""
-    if value.dim() > 1 and value.numel() and value.stride(-1) != 1:
-        rows = value.movedim(-1, 0)
-        if rows.is_contiguous():
-            return rows.view(len(rows), -1).T.contiguous().view(value.shape)
-    return value.contiguous()
+class Target(NamedTuple):
+    """Where a new file is written to, past HDF5."""
+
+    descriptor: int
+    start: int
+
+    @classmethod
+    def of(cls, file: Any) -> "Target | None":
+        """That of a file at a path; None where the system cannot write to a place."""
+        return cls(file.id.get_vfd_handle(), 0) if _raw.CAN_WRITE_AT else None
+
+
+def put(group: Any, name: str, value: Any, target: Target | None) -> None:
+    """Writes a weight or an array as a dataset."""
+    writable = _raw.Writable.of(value)
+    if writable.array.nbytes < LARGE or target is None:
+        dataset = group.create_dataset(name, data=writable.in_order())
+    else:
+        dataset = _put_large(group, name, writable, target)
+    if writable.is_bfloat16:
+        dataset.attrs["dtype"] = "bfloat16"
+
+
+def _put_large(group: Any, name: str, writable: _raw.Writable, target: Target) -> Any:
+    """HDF5 gives the place, what is there is written past it."""
+    package = h5py()
+    *parents, leaf = name.split("/")
+    group = group.require_group("/".join(parents)) if parents else group
+    properties = package.h5p.create(package.h5p.DATASET_CREATE)
+    properties.set_alloc_time(package.h5d.ALLOC_TIME_EARLY)
+    properties.set_fill_time(package.h5d.FILL_TIME_NEVER)
+    properties.set_obj_track_times(False)
+    space = package.h5s.create_simple(writable.array.shape)
+    kind = package.h5t.py_create(writable.dtype, logical=True)
+    made = package.h5d.create(group.id, leaf.encode(), kind, space, properties)
+    writable.write(target.descriptor, target.start + made.get_offset())
+    return package.Dataset(made)
 
 
 # The stores
@@ -268,6 +400,13 @@ class _Entry(Mapping):
         for group in self._groups:
             if has(group, key):
                 return array_at(group, key)
+        raise KeyError(key)
+
+    def stored(self, key: str) -> _raw.Stored | np.ndarray:
+        """The same as an item, to be read later where that can be."""
+        for group in self._groups:
+            if has(group, key):
+                return stored_at(group, key)
         raise KeyError(key)
 
     def __iter__(self) -> Iterator[str]:
@@ -310,14 +449,12 @@ class _NewEntry(MutableMapping):
         return self._group
 
     def __setitem__(self, key: str, value: Any) -> None:
-        array = as_array(value)
-        self._store.reserve(key, array.nbytes, self._path)
+        if not isinstance(value, torch.Tensor):
+            value = np.asarray(value)
+        self._store.reserve(key, value.nbytes, self._path)
         # Past a change of shard the group is another.
         self._group = None
-        if array.dtype.kind == "V":
-            self._in_file().create_dataset(key, data=array).attrs["dtype"] = "bfloat16"
-        else:
-            self._in_file()[key] = array
+        put(self._in_file(), key, value, self._store.target)
 
     def __getitem__(self, key: str) -> np.ndarray:
         return array_at(self._in_file(), key)
@@ -333,10 +470,21 @@ class _NewEntry(MutableMapping):
 
 
 class Writer:
-    """A new `.weights.h5` file."""
+    """A new `.weights.h5` file.
 
-    def __init__(self, path: str):
-        self.file = h5py().File(path, "w")
+    Args:
+        to: a path, or an open file that can be written to and says where it lies.
+    """
+
+    def __init__(self, to: str | BinaryIO):
+        self._open(to)
+
+    def _open(self, to: str | BinaryIO) -> None:
+        self.file = h5py().File(to, "w")
+        if isinstance(to, str):
+            self.target = Target.of(self.file)
+        else:
+            self.target = Target(*_archive.extent_of(to)[:2]) if _raw.CAN_WRITE_AT else None
 
     def __enter__(self) -> "Writer":
         return self
@@ -390,10 +538,14 @@ class ShardedWriter(Writer):
         self._shard = f"{self._base}_{self._count:05}.weights.h5"
         self._count += 1
         self._size = 0
-        self.file = h5py().File(os.path.join(self._folder, self._shard), "w")
+        self._open(os.path.join(self._folder, self._shard))
+
+    def _close_shard(self) -> None:
+        super().close()
+        _raw.seal(os.path.join(self._folder, self._shard))
 
     def close(self) -> None:
-        super().close()
+        self._close_shard()
         content = {"metadata": {"total_size": self._total}, "weight_map": self._map}
         with open(os.path.join(self._folder, self._name), "w", encoding="utf-8") as file:
             json.dump(content, file, indent=4)
@@ -406,7 +558,7 @@ class ShardedWriter(Writer):
                 "accommodate the size."
             )
         if self._size + size > self._limit:
-            super().close()
+            self._close_shard()
             self._open_next()
         self._size += size
         self._total += size

@@ -1,10 +1,11 @@
 """Whole models and weights in the HDF5 layout of Keras 1 and 2, which Keras 3 still writes."""
 
+import contextlib
 import inspect
 import json
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from torchkeras._serialize import (
 )
 from torchkeras._variable import Variable
 from torchkeras.layers._state import saved_variables
-from torchkeras.saving import _archive, _configs, _h5, _old_weights, _optimizer_state
+from torchkeras.saving import _archive, _configs, _h5, _old_weights, _optimizer_state, _raw
 
 __all__ = []
 
@@ -37,7 +38,7 @@ def is_legacy(file: Any) -> bool:
 def save(model, filepath: str, include_optimizer: bool) -> None:
     """Writes a model with its configuration."""
     os.makedirs(os.path.dirname(os.path.realpath(filepath)), exist_ok=True)
-    with _archive.replacing(filepath) as part, _h5.h5py().File(part, "w") as file:
+    with _archive.replacing(filepath) as part, _new_file(part) as (file, target):
         _mark(file)
         config = {"class_name": type(model).__name__, "config": model.get_config()}
         file.attrs["model_config"] = _text(config)
@@ -46,25 +47,38 @@ def save(model, filepath: str, include_optimizer: bool) -> None:
             optimizer = None
         if optimizer is not None and model.compiled:
             file.attrs["training_config"] = _text(_training_config(model, optimizer))
-        _write_layers(model, file.create_group("model_weights"))
+        _write_layers(model, file.create_group("model_weights"), target)
         if optimizer is not None and optimizer.variables:
             group = file.create_group("optimizer_weights")
-            _write(group, list(optimizer.variables))
+            _write(group, list(optimizer.variables), target)
 
 
 def save_weights(model, filepath: str) -> None:
     """Writes the weights alone."""
-    with _h5.h5py().File(filepath, "w") as file:
-        _write_layers(model, file)
+    with _new_file(filepath) as (file, target):
+        _write_layers(model, file, target)
+
+
+@contextlib.contextmanager
+def _new_file(filepath: str) -> Iterator[tuple[Any, _h5.Target | None]]:
+    with _raw.sealing(filepath), _h5.h5py().File(filepath, "w") as file:
+        yield file, _h5.Target.of(file)
 
 
 def _mark(group: Any) -> None:
-    group.attrs["backend"] = b"torch"
-    group.attrs["keras_version"] = _version.KERAS_VERSION.encode()
+    group.attrs["backend"] = _attribute("torch")
+    group.attrs["keras_version"] = _attribute(_version.KERAS_VERSION)
 
 
 def _text(config: Any) -> bytes:
-    return json.dumps(config, default=_plain).encode()
+    return _attribute(json.dumps(config, default=_plain))
+
+
+def _attribute(text: str) -> bytes:
+    """A text as an attribute: where it is short, of its own length, for HDF5 reads others slowly
+    and not safely from a damaged file."""
+    encoded = text.encode()
+    return np.bytes_(encoded) if len(encoded) <= MAX_ATTRIBUTE else encoded
 
 
 def _plain(value: Any) -> Any:
@@ -109,26 +123,23 @@ def _metric_config(name: str) -> Any:
     return full_name
 
 
-def _write_layers(model, group: Any) -> None:
+def _write_layers(model, group: Any, target: _h5.Target | None) -> None:
     _write_names(group, "layer_names", [layer.name for layer in model.layers])
     _mark(group)
     # In this order no name of a group is the beginning of one that is there already.
     for layer in sorted(model.layers, key=lambda layer: layer.name):
-        _write(group.require_group(layer.name), _weights(layer))
-    _write(group.require_group("top_level_model_weights"), saved_variables(model))
+        _write(group.require_group(layer.name), _weights(layer), target)
+    _write(group.require_group("top_level_model_weights"), saved_variables(model), target)
 
 
-def _write(group: Any, variables: list[Variable]) -> None:
+def _write(group: Any, variables: list[Variable], target: _h5.Target | None) -> None:
     names: list[str] = []
     for variable in variables:
         name = variable.path
         while name in names:
             name += "_1"
         names.append(name)
-        array = _h5.as_array(variable)
-        dataset = group.create_dataset(name, data=array)
-        if array.dtype.kind == "V":
-            dataset.attrs["dtype"] = "bfloat16"
+        _h5.put(group, name, variable, target)
     _write_names(group, "weight_names", names)
 
 
@@ -206,7 +217,7 @@ def _load_optimizer(model, file: Any) -> None:
         )
         return
     for variable, array in pairs:
-        variable.assign(array)
+        variable.assign(np.asarray(array))
 
 
 def load_weights(model, file: Any, by_name: bool = False, skip_mismatch: bool = False) -> None:
@@ -234,8 +245,12 @@ def load_weights(model, file: Any, by_name: bool = False, skip_mismatch: bool = 
     if _h5.has(group, "top_level_model_weights"):
         arrays = _arrays(group, "top_level_model_weights")
         values += _values("the model", saved_variables(model), arrays, skip_mismatch, skip_mismatch)
+    planned = [(v, array) for v, array in values if isinstance(array, _raw.Stored)]
+    _raw.read_through(stored for _, stored in planned)
     for variable, array in values:
-        variable.assign(array)
+        if not isinstance(array, _raw.Stored):
+            variable.assign(array)
+    _raw.fill(planned)
 
 
 def _in_order(model, saved: list[tuple[str, list]]) -> list[tuple]:
@@ -255,10 +270,10 @@ def _in_order(model, saved: list[tuple[str, list]]) -> list[tuple]:
 def _values(
     place: str,
     variables: list[Variable],
-    arrays: list[np.ndarray],
+    arrays: list[_old_weights.Array],
     may_differ_in_number: bool,
     may_differ_in_shape: bool,
-) -> list[tuple[Variable, np.ndarray]]:
+) -> list[tuple[Variable, _old_weights.Array]]:
     """Variables with their values, without those that do not fit and need not."""
     if len(variables) != len(arrays):
         message = (
@@ -271,7 +286,7 @@ def _values(
         return []
     pairs = []
     for variable, array in zip(variables, arrays):
-        if tuple(variable.shape) == array.shape:
+        if tuple(variable.shape) == tuple(array.shape):
             pairs.append((variable, array))
             continue
         message = (
@@ -284,10 +299,10 @@ def _values(
     return pairs
 
 
-def _arrays(parent: Any, name: str) -> list[np.ndarray]:
+def _arrays(parent: Any, name: str) -> list[_old_weights.Array]:
     try:
         group = _h5.group_at(parent, name)
-        return [_h5.array_at(group, weight) for weight in _names(group, "weight_names")]
+        return [_h5.stored_at(group, weight) for weight in _names(group, "weight_names")]
     except KeyError as error:
         raise ValueError(
             f"The file is damaged: it does not hold {error}, which belongs to '{name}'."

@@ -18,6 +18,7 @@ from torchkeras.saving import (
     _h5,
     _legacy,
     _optimizer_state,
+    _raw,
     _safetensors,
     _tensorflow,
     _walk,
@@ -26,6 +27,26 @@ from torchkeras.saving import (
 __all__ = ["load_model", "load_weights", "save_model", "save_weights"]
 
 HDF5_SUFFIXES = (".h5", ".hdf5")
+# Of files of weights that are no checkpoints of TensorFlow.
+_ENDINGS = (*HDF5_SUFFIXES, ".keras", ".json", ".safetensors")
+
+README = f"""This folder is one model, in the format of Keras 3, written by torchkeras \
+{_version.__version__}.
+
+    import torchkeras
+    model = torchkeras.saving.load_model("the path of this folder")
+
+It is no SavedModel of TensorFlow, though scripts that name a folder may expect one: there is no
+saved_model.pb in it, and TensorFlow, TensorFlow Serving and TFLite cannot read it. It is what a
+`.keras` file consists of, unpacked:
+
+    config.json       the layers and how they are connected, the optimizer, the loss
+    metadata.json     who wrote it, and when
+    model.weights.h5  the weights and the state of the optimizer, in HDF5
+    assets            vocabularies and the like, where there are any
+
+Keras 3 reads it too, as `keras.saving.load_model("the path of this folder")`.
+"""
 
 
 def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
@@ -78,18 +99,16 @@ def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
         with _archive.replacing_in_folder(path, last=_archive.CONFIG) as folder:
             _write_parts(model, folder)
         return
-    beside = os.path.dirname(os.path.realpath(path))
     with (
-        tempfile.TemporaryDirectory(prefix=".", suffix=".part", dir=beside) as folder,
+        tempfile.TemporaryDirectory() as assets,
         _archive.replacing(path) as part,
+        _archive.ZipWriter(part) as archive,
     ):
-        _write_parts(model, folder)
-        with _archive.ZipWriter(part) as archive:
-            for name in (_archive.METADATA, _archive.CONFIG, _archive.WEIGHTS):
-                archive.add_file(name, os.path.join(folder, name))
-            assets = os.path.join(folder, _archive.ASSETS)
-            if os.path.isdir(assets):
-                archive.add_folder(_archive.ASSETS, assets)
+        for name, text in _texts(model).items():
+            archive.add_text(name, text)
+        with archive.in_place(_archive.WEIGHTS) as file, _h5.Writer(file) as weights:
+            _walk.save_state(model, weights, assets)
+        archive.add_folder(_archive.ASSETS, assets)
 
 
 def _warn_unbuilt(model) -> None:
@@ -101,24 +120,27 @@ def _warn_unbuilt(model) -> None:
         )
 
 
-def _write_parts(model, folder: str) -> None:
-    """The files that a `.keras` file consists of."""
+def _texts(model) -> dict[str, str]:
+    """What a `.keras` file says of a model, by name of the member."""
+    metadata = {
+        "keras_version": _version.KERAS_VERSION,
+        "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
+        "torchkeras_version": _version.__version__,
+    }
     with ObjectSharingScope():
         config = serialize_keras_object(model)
-    texts = {
-        _archive.CONFIG: config,
-        _archive.METADATA: {
-            "keras_version": _version.KERAS_VERSION,
-            "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
-            "torchkeras_version": _version.__version__,
-        },
-    }
-    for name, content in texts.items():
+    return {_archive.METADATA: json.dumps(metadata), _archive.CONFIG: json.dumps(config)}
+
+
+def _write_parts(model, folder: str) -> None:
+    """The content of a `.keras` file as files."""
+    texts = {**_texts(model), _archive.README: README}
+    for name, text in texts.items():
         with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
-            json.dump(content, file)
+            file.write(text)
     assets = os.path.join(folder, _archive.ASSETS)
     os.makedirs(assets)
-    with _h5.Writer(os.path.join(folder, _archive.WEIGHTS)) as weights:
+    with _raw.sealing(os.path.join(folder, _archive.WEIGHTS)) as path, _h5.Writer(path) as weights:
         _walk.save_state(model, weights, assets)
     _drop_empty_folders(assets)
 
@@ -275,6 +297,8 @@ def save_weights(model, filepath, overwrite=True, max_shard_size=None, **kwargs)
         if os.path.splitext(path)[1] not in ("", ".ckpt", ".tf"):
             raise ValueError(f"The filename must end in `.weights.h5`. Received: filepath={path}")
         path += ".weights.h5"
+        # As TensorFlow did for such names.
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     if not _archive.may_write(path, overwrite):
         return
     with _archive.replacing(path) as part:
@@ -283,7 +307,7 @@ def save_weights(model, filepath, overwrite=True, max_shard_size=None, **kwargs)
         elif is_old:
             _legacy.save_weights(model, part)
         else:
-            with _h5.Writer(part) as weights:
+            with _raw.sealing(part), _h5.Writer(part) as weights:
                 _walk.save_state(model, weights, skip=skip)
 
 
@@ -313,10 +337,15 @@ def load_weights(model, filepath, skip_mismatch=False, **kwargs):
         by_name: whether to find the layers of an older file by their names.
         objects_to_skip: layers to leave as they are.
 
+    Returns:
+        None; for a path as TensorFlow's checkpoints have it, what tf.keras gave: an object with
+        `expect_partial()` and `assert_consumed()`, which hold, as all weights were found.
+
     Raises:
         ValueError: there is no such file, or it does not fit the model.
     """
     path = str(filepath)
+    status = None if path.endswith(_ENDINGS) else _tensorflow.Complete()
     by_name = kwargs.pop("by_name", None)
     skip = list(kwargs.pop("objects_to_skip", None) or ())
     if kwargs:
@@ -329,7 +358,7 @@ def load_weights(model, filepath, skip_mismatch=False, **kwargs):
     if _tensorflow.is_checkpoint(path):
         _check_not_by_name(by_name, path)
         _tensorflow.load_weights(model, path, skip_mismatch)
-        return
+        return status
     if not os.path.exists(path):
         path = next((path + s for s in (".weights.h5", ".h5") if os.path.exists(path + s)), path)
     if path.endswith(".json"):
@@ -355,6 +384,7 @@ def load_weights(model, filepath, skip_mismatch=False, **kwargs):
             else:
                 _check_not_by_name(by_name, path)
                 _load_state(model, _h5.Reader(file), skip, skip_mismatch)
+    return status
 
 
 def _check_not_by_name(by_name: bool | None, path: str) -> None:

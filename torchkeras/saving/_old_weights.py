@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from torchkeras.saving import _h5
+from torchkeras.saving import _h5, _raw
 
 __all__ = []
 
-Arrays = list[np.ndarray]
+Array = np.ndarray | _raw.Stored
+Arrays = list[Array]
 
 # The place of the input, forget, candidate and output gate among the weights of an LSTM of
 # Keras 1, which came gate by gate: W, U, b of the input gate, then of the candidate, ...
@@ -67,12 +68,16 @@ def converted(layer: Any, arrays: Arrays, made: Origin) -> Arrays:
     if kind == "TimeDistributed":
         return converted(layer.layer, arrays, made)
     if made.is_keras_1 and kind in _OF_KERAS_1:
-        arrays = _OF_KERAS_1[kind](layer, arrays)
+        arrays = _OF_KERAS_1[kind](layer, _read(arrays))
     if made.is_theano and "Conv" in kind:
-        arrays = [_turned(array) if array.ndim > 2 else array for array in arrays]
+        arrays = [_turned(array) if array.ndim > 2 else array for array in _read(arrays)]
     if kind in ("LSTM", "GRU"):
         arrays = _without_cudnn(layer, arrays)
     return arrays
+
+
+def _read(arrays: Arrays) -> list[np.ndarray]:
+    return [np.asarray(array) for array in arrays]
 
 
 def _layers_of(layer: Any) -> list[Any]:
@@ -182,7 +187,7 @@ def _without_cudnn(layer: Any, arrays: Arrays) -> Arrays:
     gates = 4 if type(layer).__name__ == "LSTM" else 3
     if len(arrays) != 3 or arrays[2].ndim != 1 or arrays[2].size != 2 * gates * layer.units:
         return arrays
-    kernel, recurrent, bias = arrays
+    kernel, recurrent, bias = _read(arrays)
     bias = bias.reshape(2, -1)
     return [
         _by_gate(kernel, gates, lambda k: k.reshape(k.shape[::-1]).T),

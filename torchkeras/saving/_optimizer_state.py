@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from torchkeras.saving import _raw
+
 __all__ = []
 
 # Slots by the ends of their paths; of two that fit the longer one.
@@ -36,12 +38,11 @@ _OLD_SLOTS = {
 _PRODUCTS = ("momentum_cache", "m_schedule")
 _COUNTERS = ("iter", "iteration", "iterations")
 
-Pairs = list[tuple[Any, np.ndarray]]
+Array = np.ndarray | _raw.Stored
+Pairs = list[tuple[Any, Array]]
 
 
-def matched(
-    optimizer: Any, arrays: list[np.ndarray], names: list[str] | None = None
-) -> Pairs | None:
+def matched(optimizer: Any, arrays: list[Array], names: list[str] | None = None) -> Pairs | None:
     """Variables of an optimizer with their values; None where the file's do not fit.
 
     tf.keras since 2.11 kept no learning rate beside the slots, and else the order of today. Before,
@@ -51,13 +52,13 @@ def matched(
     product = getattr(optimizer, "_product", None)
     if pairs and product is not None and all(v is not product.variable for v, _ in pairs):
         # tf.keras did not keep the product of Nadam's momenta.
-        steps = int(pairs[0][1])
+        steps = int(np.asarray(pairs[0][1]))
         momenta = [optimizer._momentum_at(step) for step in range(1, min(steps, 10_000) + 1)]
         pairs.append((product.variable, np.prod(momenta)))
     return pairs
 
 
-def _matched(variables: list, arrays: list[np.ndarray], names: list[str] | None) -> Pairs | None:
+def _matched(variables: list, arrays: list[Array], names: list[str] | None) -> Pairs | None:
     if _shapes(variables) == _shapes(arrays):
         return list(zip(variables, arrays))
     kinds = [re.sub(r":\d+$", "", name).rpartition("/")[2] for name in names or ()]
@@ -78,7 +79,7 @@ def _slot(variable: Any) -> str | None:
     return max(found, key=len, default=None)
 
 
-def _by_name(variables: list, kinds: list[str], arrays: list[np.ndarray]) -> Pairs | None:
+def _by_name(variables: list, kinds: list[str], arrays: list[Array]) -> Pairs | None:
     pairs = []
     counts: dict[str, int] = {}
     for kind, array in zip(kinds, arrays):
@@ -97,7 +98,7 @@ def _by_name(variables: list, kinds: list[str], arrays: list[np.ndarray]) -> Pai
     return pairs if len(pairs) >= len(slots) else None
 
 
-def _by_slot(variables: list, arrays: list[np.ndarray]) -> Pairs | None:
+def _by_slot(variables: list, arrays: list[Array]) -> Pairs | None:
     """Keras 1 and 2 before tf.keras: numbers first, then slot by slot."""
     kinds = dict.fromkeys(slot for v in variables if (slot := _slot(v)) is not None)
     grouped = [v for kind in kinds for v in variables if _slot(v) == kind]
@@ -113,7 +114,7 @@ def _by_slot(variables: list, arrays: list[np.ndarray]) -> Pairs | None:
     return counter + list(zip(grouped, rest))
 
 
-def _in_order(variables: list, arrays: list[np.ndarray]) -> Pairs | None:
+def _in_order(variables: list, arrays: list[Array]) -> Pairs | None:
     rest = [v for v in variables if not v.path.endswith("/learning_rate")]
     if len(rest) == 1 and arrays and arrays[0].shape == ():
         # Slots that were kept though nothing used them, as without momentum.

@@ -25,6 +25,16 @@ _STATE = ("modules", "parameters", "buffers")
 _WEIGHTS = os.path.join("variables", "variables")
 
 
+class Complete:
+    """What tf.keras gave back for a checkpoint: says that all weights were found."""
+
+    def expect_partial(self) -> "Complete":
+        """Nothing is left over."""
+        return self
+
+    assert_consumed = assert_existing_objects_matched = assert_nontrivial_match = expect_partial
+
+
 def is_saved_model(path: str) -> bool:
     """Whether a path is a folder that TensorFlow's `save` wrote."""
     return os.path.isfile(os.path.join(path, _SAVED_MODEL))

@@ -17,11 +17,13 @@ from torch import Tensor, nn
 from torchkeras._naming import to_snake_case
 from torchkeras._op import Operation
 from torchkeras.layers import Layer, TorchModuleWrapper
-from torchkeras.layers._state import saved_variables
+from torchkeras.layers._lora import Lora
+from torchkeras.layers._state import Stateful, saved_variables
 from torchkeras.layers._tracking import Container
 from torchkeras.losses import Loss
 from torchkeras.metrics import Metric
 from torchkeras.optimizers import Optimizer
+from torchkeras.saving import _raw
 from torchkeras.saving._archive import place_inside
 
 __all__ = []
@@ -228,6 +230,36 @@ def _own_tensors(obj: Any) -> list[Tensor]:
     return [v for v in getattr(obj, "variables", ()) if isinstance(v, Tensor)]
 
 
+# What loads the variables of an object in their order.
+_IN_ORDER = (
+    Stateful.load_own_variables,
+    Lora.load_own_variables,
+    Optimizer.load_own_variables,
+)
+
+
+def _planned(obj: Any, store: Any) -> list[tuple[Tensor, _raw.Stored]] | None:
+    """The variables of an object with what is stored for each, where its loading is to read these
+    and cannot fail; None otherwise."""
+    if getattr(type(obj), "load_own_variables", None) not in _IN_ORDER:
+        return None
+    if "load_own_variables" in vars(obj) or _module(obj) is not None:
+        return None
+    if isinstance(obj, Lora) and obj.lora_enabled:
+        return None
+    variables = saved_variables(obj) if isinstance(obj, Layer) else list(obj.variables)
+    names = [str(index) for index in range(len(variables))]
+    if {*store.keys()} != {*names}:
+        return None
+    pairs = []
+    for variable, name in zip(variables, names):
+        stored = store.stored(name)
+        if not isinstance(stored, _raw.Stored) or stored.shape != tuple(variable.shape):
+            return None
+        pairs.append((variable, stored))
+    return pairs
+
+
 # The whole tree
 
 
@@ -284,7 +316,11 @@ class _Journal:
 
 
 class _Loading:
-    """One run of `load_state`."""
+    """One run of `load_state`.
+
+    Attributes:
+        planned: variables to fill at the end, when all is known to fit.
+    """
 
     def __init__(self, weights: Any, assets: str | None, skip, journal: _Journal | None):
         self.weights = weights
@@ -293,6 +329,7 @@ class _Loading:
         self.open: set[int] = set()
         self.failures: dict[int, tuple[Any, Exception]] = {}
         self.journal = journal
+        self.planned: list[tuple[Tensor, _raw.Stored]] = []
 
     def enter(self, obj: Any, path: str) -> None:
         """Loads an object; one that fails is tried again where it is met under another path."""
@@ -300,15 +337,18 @@ class _Loading:
         if key in self.done or key in self.open:
             return
         self.open.add(key)
-        mark = None if self.journal is None else self.journal.keep(obj)
+        mark = None
         try:
-            self._load(obj, path)
+            planned = self._plan(obj, path)
+            if planned is None and self.journal is not None:
+                mark = self.journal.keep(obj)
+            self._load(obj, path, planned)
             failed = False
         except Exception as error:  # Whatever a user's class raises, the others are loaded.
             failed = True
             # What is wrong under the first path is what is wrong: under the others is nothing.
             self.failures.setdefault(key, (obj, error))
-            if self.journal is not None:
+            if mark is not None:
                 self.journal.undo(mark)
         before = len(self.failures)
         _descend(obj, path, self.enter)
@@ -318,8 +358,13 @@ class _Loading:
             self.failures.pop(key, None)
         self.open.discard(key)
 
-    def _load(self, obj: Any, path: str) -> None:
-        if self.weights is not None:
+    def _plan(self, obj: Any, path: str) -> list[tuple[Tensor, _raw.Stored]] | None:
+        return None if self.weights is None else _planned(obj, self.weights.entry(path))
+
+    def _load(self, obj: Any, path: str, planned: list | None) -> None:
+        if planned is not None:
+            self.planned += planned
+        elif self.weights is not None:
             _load_own(obj, self.weights.entry(path))
         if self.assets is not None and hasattr(obj, "load_assets"):
             folder = place_inside(self.assets, path) if path else self.assets
@@ -367,8 +412,12 @@ def load_state(
         message = loading.message()
         if message is not None and not partial:
             raise LoadingFailure(message)
+        if journal:
+            # A disk that fails shall do it now.
+            _raw.read_through(stored for _, stored in loading.planned)
         if then is not None:
             then()
+        _raw.fill(loading.planned)
     except BaseException:
         if kept is not None:
             kept.undo()

@@ -2,6 +2,7 @@
 
     KERAS_BACKEND=tensorflow python make.py keras       # Keras 3 -> keras3.zip
     python make.py tf_keras                             # Keras 2 -> tf_keras2.zip
+    python make.py keras                                # Keras 2.15 -> keras2_15.zip
 
 Each model is trained for two steps, saved in every format, and then trained on; beside the files
 stands what it predicted and which losses followed. `test_saving_goldens.py` reads them.
@@ -313,8 +314,11 @@ def write(archive, name, model, x, y, formats):
 
 def main(package):
     k = importlib.import_module(package)
-    old = package == "tf_keras"
-    name = "tf_keras2.zip" if old else "keras3.zip"
+    major, minor, *_ = k.__version__.split(".")
+    old = major == "2"
+    name = {"tf_keras": "tf_keras2.zip"}.get(
+        package, f"keras2_{minor}.zip" if old else "keras3.zip"
+    )
     # Keras 3 forgets the optimizer when it writes an `.h5` file: that one comes last.
     formats = [".weights.h5", ".keras", *(["_weights_only.h5"] if old else []), ".h5"]
     with zipfile.ZipFile(name, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
