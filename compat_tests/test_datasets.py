@@ -333,6 +333,16 @@ def test_downloads(served, tmp_path, monkeypatch, name, capsys):
         assert (other / "datasets").is_dir()
 
 
+def test_file_of_the_users_own(tmp_path):
+    path = tmp_path / "mine.npz"
+    with pytest.raises(ValueError, match="Paths are no longer accepted"):
+        torchkeras.datasets.mnist.load_data(str(path))
+    path.write_bytes(FILES["mnist.npz"])
+    (x_train, _), _ = torchkeras.datasets.mnist.load_data(str(path))
+    with np.load(path) as arrays:
+        np.testing.assert_array_equal(x_train, arrays["x_train"])
+
+
 def test_downloads_of_another_hash(served, tmp_path, monkeypatch, capsys):
     # The files served here are not the real ones, which the hash finds out.
     with pytest.raises(ValueError, match="corrupted file detected"):

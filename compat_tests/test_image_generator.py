@@ -386,6 +386,45 @@ def test_threads_do_not_change_the_images():
     np.testing.assert_array_equal(*found)
 
 
+def test_memory_of_batches_is_used_again_but_never_shared():
+    x = np.random.rand(4, 300, 300, 3).astype("float32")
+    flow = ImageDataGenerator(rotation_range=20).flow(x, batch_size=4, seed=1)
+    places, first = set(), next(flow)
+    kept, copy = first[1:, ::2], first.copy()  # a view, of what nobody else holds
+    tensor = torch.from_numpy(next(flow))
+    also = tensor.clone()
+    del first
+    for _ in range(6):
+        batch = next(flow)
+        places.add(batch.__array_interface__["data"][0])
+        assert not np.shares_memory(batch, kept) and not np.shares_memory(batch, tensor.numpy())
+        del batch
+    assert len(places) == 1
+    np.testing.assert_array_equal(kept, copy[1:, ::2])
+    assert torch.equal(tensor, also)
+    del kept
+    again = next(flow), next(flow)
+    assert len({batch.__array_interface__["data"][0] for batch in again} | places) == 2
+
+
+@pytest.mark.parametrize("options", [{"rescale": 0.5}, {"rotation_range": 9, "rescale": 0.5}])
+def test_large_images_in_predict(options):
+    x = np.random.rand(6, 260, 260, 3).astype("float32")
+    x.flags.writeable = False
+    model = torchkeras.Sequential([layers.GlobalAveragePooling2D()])
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        flow = ImageDataGenerator(**options).flow(x, batch_size=6, seed=1, shuffle=False)
+        found = model.predict(flow, steps=1, verbose=0)
+    finally:
+        torch.set_num_threads(before)
+    flow = ImageDataGenerator(**options).flow(x, batch_size=6, seed=1, shuffle=False)
+    np.testing.assert_allclose(found, flow[0].mean((1, 2)), rtol=1e-4)
+    if "rotation_range" not in options:
+        np.testing.assert_allclose(found, x.mean((1, 2)) / 2, rtol=1e-4)
+
+
 def test_overridden_methods_are_used():
     class Own(ImageDataGenerator):
         def get_random_transform(self, img_shape, seed=None):
@@ -577,6 +616,30 @@ def test_huge_images_are_refused(tmp_path, monkeypatch):
     flow = ImageDataGenerator().flow_from_directory(tmp_path, (4, 4))
     with pytest.raises(OSError, match="exceeds limit.*huge.png"):
         next(flow)
+
+
+@pytest.mark.filterwarnings("ignore:Please import:DeprecationWarning")  # of theirs
+@pytest.mark.parametrize("subset", ["training", "validation"])
+def test_parts_as_in_keras_2(subset):
+    from keras._tf_keras.keras.preprocessing.image import ImageDataGenerator as Theirs
+
+    x, y = np.random.rand(10, 8, 8, 3).astype("float32"), np.arange(10) % 2
+    batches = []
+    for generator_class in (ImageDataGenerator, Theirs):
+        generator = generator_class(validation_split=0.4, horizontal_flip=True, zoom_range=0.2)
+        batches.append(next(generator.flow(x, y, batch_size=5, seed=3, subset=subset)))
+    (x, y), (their_x, their_y) = batches
+    np.testing.assert_allclose(x, their_x, atol=1 / 255)
+    np.testing.assert_array_equal(y, their_y)
+
+
+def test_huge_images_are_refused_in_datasets(tmp_path, monkeypatch):
+    save(tmp_path / "a" / "huge.png", size=(50, 50))
+    dataset = torchkeras.utils.image_dataset_from_directory(tmp_path, verbose=False)
+    assert next(iter(dataset))[0].shape == (1, 256, 256, 3)  # a class of one image
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(ValueError, match="exceeds limit.*huge.png"):
+        next(iter(dataset))
 
 
 def test_ratio_and_interpolation(tmp_path):

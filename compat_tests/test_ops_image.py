@@ -256,3 +256,53 @@ def test_elastic_transform_with_the_noise_of_keras(fill_mode, interpolation, mon
     ours = ops.image.elastic_transform(x, **arguments)
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
     assert (ours - torch.tensor(x)).abs().max() > 0.1
+
+
+FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
+
+
+def slowly(monkeypatch, function, *args):
+    """The same, without torch's kernel for it."""
+    with monkeypatch.context() as patch:
+        patch.setattr("torchkeras.ops.image._suits_kernel", lambda *args: False)
+        return function(*args)
+
+
+@pytest.mark.parametrize("size", [(40, 61), (1, 1), (2, 33), (64, 32)])
+@pytest.mark.parametrize("fill", FILL_MODES)
+def test_warping_by_torchs_kernel(fill, size, monkeypatch):
+    images = torch.rand(2, *size, 3, requires_grad=True)
+    transforms = torch.tensor(
+        [[1.1, 0.3, -70.3, -0.2, 0.8, 90.7, 0.001, 0.002], [0.2, 0, 0.25, 0, 0.3, -0.75, 0, 0]]
+    )
+
+    def warped():
+        result = ops.image.affine_transform(images, transforms, "bilinear", fill, 0.3)
+        return result.detach(), torch.autograd.grad(result.square().sum(), images)[0]
+
+    for found, expected in zip(warped(), slowly(monkeypatch, warped), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("fill", FILL_MODES)
+def test_whole_pixels_stay_as_they_are(fill, monkeypatch):
+    images = torch.rand(1, 37, 50, 3) * 1000
+    shift = [1, 0, 7, 0, 1, -11, 0, 0]
+
+    def shifted():
+        return ops.image.affine_transform(images, shift, "bilinear", fill, 5.0)
+
+    assert torch.equal(shifted(), slowly(monkeypatch, shifted))
+    assert torch.equal(ops.image.affine_transform(images, [1, 0, 0, 0, 1, 0, 0, 0]), images)
+
+
+def test_slopes_by_the_transform(monkeypatch):
+    images = torch.rand(1, 9, 9, 1)
+    transform = torch.tensor([1, 0.1, 0.3, 0, 1, 0, 0, 0], requires_grad=True)
+
+    def slopes():
+        result = ops.image.affine_transform(images, transform, "bilinear", "nearest")
+        return torch.autograd.grad(result.square().sum(), transform)[0]
+
+    assert slopes().abs().sum() > 0
+    assert torch.equal(slopes(), slowly(monkeypatch, slopes))

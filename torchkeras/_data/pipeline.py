@@ -1,36 +1,62 @@
 """`Dataset`: lazy pipelines of elements, with the methods of `tf.data.Dataset`."""
 
 import functools
-import io
 import itertools
 import math
 import os
 import random
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from torchkeras import tree
-from torchkeras._data.adapters import is_array
 from torchkeras._data.dataset import in_background
-from torchkeras._data.slicing import as_tensor
+from torchkeras._data.elements import (
+    as_numpy,
+    called,
+    check_shapes,
+    dtype_name,
+    first_row,
+    hashable,
+    pad,
+    per_part,
+    rows_of,
+    stacked,
+    stacked_parts,
+    structured,
+    take_row,
+    take_rows,
+    typed,
+)
+from torchkeras._data.passes import (
+    AUTOTUNE,
+    KEPT,
+    count_elements,
+    forever,
+    interleaved,
+    kept_in_file,
+    kept_in_memory,
+    mapped,
+    new_seed,
+    read_elements,
+    shuffled,
+    thread_count,
+    windows_of,
+    write_elements,
+)
 from torchkeras._errors import positive_int, received
 
 __all__ = ["AUTOTUNE", "INFINITE_CARDINALITY", "UNKNOWN_CARDINALITY", "Dataset"]
 
-AUTOTUNE = -1
 INFINITE_CARDINALITY = -1
 UNKNOWN_CARDINALITY = -2
 
 _PREFETCHED = 2
 
-# What an array of texts is called in a file.
-_TEXTS = "texts of torchkeras"
+# The file in the folder of a saved dataset.
+_SAVED = "elements"
 
 
 class Dataset:
@@ -71,20 +97,20 @@ class Dataset:
     @staticmethod
     def from_tensors(tensors: Any, name: str | None = None) -> "Dataset":
         """A dataset of one element."""
-        element = _structured(tensors)
+        element = structured(tensors)
         return Dataset(lambda: iter([element]), 1)
 
     @staticmethod
     def from_tensor_slices(tensors: Any, name: str | None = None) -> "Dataset":
         """The rows of an array, or of each array of a tuple or dict of arrays."""
-        arrays = _structured(tensors)
-        sizes = {_rows(array) for array in tree.flatten(arrays)}
+        arrays = structured(tensors)
+        sizes = {rows_of(array) for array in tree.flatten(arrays)}
         if len(sizes) != 1:
             raise ValueError(
                 "All arrays must have the same number of rows. "
                 f"Received: arrays with {sorted(sizes)} rows"
             )
-        return Dataset.from_rows(sizes.pop(), functools.partial(_take_rows, arrays))
+        return Dataset.from_rows(sizes.pop(), functools.partial(take_rows, arrays))
 
     @staticmethod
     def from_rows(size: int, fetch: Callable[[list[int]], Any]) -> "Dataset":
@@ -119,8 +145,8 @@ class Dataset:
 
         def items():
             for element in generator(*(args or ())):
-                element = _structured(element) if types is None else _typed(element, types)
-                _check_shapes(element, shapes)
+                element = structured(element) if types is None else typed(element, types)
+                check_shapes(element, shapes)
                 yield element
 
         return Dataset(items)
@@ -128,7 +154,98 @@ class Dataset:
     @staticmethod
     def range(*args: int, output_type: Any = "int64", name: str | None = None) -> "Dataset":
         """Integers from `start` to `stop` in steps, given as to Python's `range`."""
-        return Dataset.from_tensor_slices(np.arange(*args, dtype=_dtype_name(output_type)))
+        return Dataset.from_tensor_slices(np.arange(*args, dtype=dtype_name(output_type)))
+
+    @staticmethod
+    def counter(
+        start: int = 0, step: int = 1, dtype: Any = "int64", name: str | None = None
+    ) -> "Dataset":
+        """Numbers from `start` on, without end."""
+        kind = getattr(torch, dtype_name(dtype))
+        return Dataset(
+            lambda: (torch.tensor(number, dtype=kind) for number in itertools.count(start, step)),
+            INFINITE_CARDINALITY,
+        )
+
+    @staticmethod
+    def random(
+        seed: int | None = None,
+        rerandomize_each_iteration: bool | None = None,
+        name: str | None = None,
+    ) -> "Dataset":
+        """Random integers below 2**32, without end.
+
+        Args:
+            seed: makes them the same in every run.
+            rerandomize_each_iteration: other ones in each pass; by default only without a seed.
+        """
+        fixed = new_seed() if seed is None else seed
+        is_fixed = seed is not None and not rerandomize_each_iteration
+        order = random.Random(fixed)
+
+        def items():
+            draw = random.Random(fixed if is_fixed else order.getrandbits(64))
+            while True:
+                yield torch.tensor(draw.getrandbits(32))
+
+        return Dataset(items, INFINITE_CARDINALITY)
+
+    @staticmethod
+    def choose_from_datasets(
+        datasets: Iterable["Dataset"],
+        choice_dataset: "Dataset",
+        stop_on_empty_dataset: bool = True,
+    ) -> "Dataset":
+        """Elements of several datasets, in an order that a dataset of their numbers gives."""
+        datasets = list(datasets)
+
+        def items():
+            sources = [_elements_of(dataset) for dataset in datasets]
+            for number in _elements_of(choice_dataset):
+                try:
+                    yield next(sources[int(number)])
+                except StopIteration:
+                    if stop_on_empty_dataset:
+                        return
+
+        return Dataset(items)
+
+    @staticmethod
+    def sample_from_datasets(
+        datasets: Iterable["Dataset"],
+        weights: Any = None,
+        seed: int | None = None,
+        stop_on_empty_dataset: bool = False,
+        rerandomize_each_iteration: bool | None = None,
+    ) -> "Dataset":
+        """Elements of several datasets, drawn at random.
+
+        Args:
+            weights: how often each is drawn; by default all alike.
+            seed: makes the order the same in every run.
+            stop_on_empty_dataset: end with the first that ends, not with the last.
+            rerandomize_each_iteration: another order in each pass; by default only without a
+                seed.
+        """
+        datasets = list(datasets)
+        shares = [1.0] * len(datasets) if weights is None else [float(share) for share in weights]
+        fixed = new_seed() if seed is None else seed
+        is_fixed = seed is not None and not rerandomize_each_iteration
+        order = random.Random(fixed)
+
+        def items():
+            draw = random.Random(fixed if is_fixed else order.getrandbits(64))
+            left = {n: _elements_of(part) for n, part in enumerate(datasets) if shares[n]}
+            while left:
+                chosen = draw.choices(list(left), [shares[number] for number in left])[0]
+                try:
+                    yield next(left[chosen])
+                except StopIteration:
+                    if stop_on_empty_dataset:
+                        return
+                    del left[chosen]
+
+        return Dataset(items)
 
     @staticmethod
     def zip(*args: Any, datasets: Any = None, name: str | None = None) -> "Dataset":
@@ -138,7 +255,7 @@ class Dataset:
         parts = tree.flatten(structure)
 
         def items():
-            for elements in zip(*parts):
+            for elements in zip(*map(_elements_of, parts)):
                 yield tree.pack_sequence_as(structure, list(elements))
 
         if isinstance(structure, Dataset):
@@ -161,27 +278,62 @@ class Dataset:
         return True
 
     def __iter__(self) -> Iterator[Any]:
+        return self._elements()
+
+    def _elements(self) -> Iterator[Any]:
+        """The elements, also where a subclass shows them in another way."""
         if self._fetch is None:
             return self._items()
-        return (_first(self._fetch([item])) for item in self._items())
+        return (first_row(self._fetch([item])) for item in self._items())
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._cardinality} elements>"
 
     def as_numpy_iterator(self) -> Iterator[Any]:
         """The elements with numpy arrays in place of tensors."""
-        return (tree.map_structure(_as_numpy, element) for element in self)
+        return (tree.map_structure(as_numpy, element) for element in self)
 
     def get_single_element(self, name: str | None = None) -> Any:
         """The only element."""
-        first = list(itertools.islice(self, 2))
+        first = list(itertools.islice(self._elements(), 2))
         if len(first) != 1:
             raise ValueError(f"Dataset had {'more than one' if first else 'no'} element.")
         return first[0]
 
     def reduce(self, initial_state: Any, reduce_func: Callable, name: str | None = None) -> Any:
         """The state after `state = reduce_func(state, element)` for every element."""
-        return functools.reduce(reduce_func, self, _structured(initial_state))
+        return functools.reduce(reduce_func, self, structured(initial_state))
+
+    def save(
+        self,
+        path: str,
+        compression: str | None = None,
+        shard_func: Callable | None = None,
+        checkpoint_args: Any = None,
+    ) -> None:
+        """Writes the elements into a folder, from which `load` reads them.
+
+        Args:
+            compression: accepted, as what follows; the folder holds one file as it is.
+        """
+        os.makedirs(path, exist_ok=True)
+        for _ in write_elements(self._elements(), f"{os.path.join(path, _SAVED)}{KEPT}"):
+            pass
+
+    @staticmethod
+    def load(
+        path: str,
+        element_spec: Any = None,
+        compression: str | None = None,
+        reader_func: Callable | None = None,
+    ) -> "Dataset":
+        """The dataset that `save` has written.
+
+        Args:
+            element_spec: accepted, as what follows; the file knows what it holds.
+        """
+        file = f"{os.path.join(path, _SAVED)}{KEPT}"
+        return Dataset(lambda: read_elements(file), count_elements(file))
 
     # ---- order and number
 
@@ -211,12 +363,12 @@ class Dataset:
             reshuffle_each_iteration: another order in each pass.
         """
         size = positive_int("buffer_size", buffer_size) if buffer_size != -1 else math.inf
-        fixed = _new_seed() if seed is None else seed
+        fixed = new_seed() if seed is None else seed
         order = random.Random(fixed)
 
         def items():
             here = order if reshuffle_each_iteration else random.Random(fixed)
-            return _shuffled(self._items(), size, random.Random(here.getrandbits(64)))
+            return shuffled(self._items(), size, random.Random(here.getrandbits(64)))
 
         return self._reordered(items, self._cardinality)
 
@@ -224,7 +376,7 @@ class Dataset:
         """The elements `count` times over; None or -1 for ever."""
         if count is None or count < 0:
             cardinality = INFINITE_CARDINALITY if self._cardinality else 0
-            return self._reordered(lambda: _forever(self._items), cardinality)
+            return self._reordered(lambda: forever(self._items), cardinality)
         cardinality = self._cardinality if self._cardinality < 0 else self._cardinality * count
         return self._reordered(
             lambda: itertools.chain.from_iterable(self._items() for _ in range(count)),
@@ -266,7 +418,8 @@ class Dataset:
         sizes = self.cardinality(), dataset.cardinality()
         total = INFINITE_CARDINALITY if INFINITE_CARDINALITY in sizes else UNKNOWN_CARDINALITY
         return Dataset(
-            lambda: itertools.chain(self, dataset), sum(sizes) if min(sizes) >= 0 else total
+            lambda: itertools.chain(self._elements(), _elements_of(dataset)),
+            sum(sizes) if min(sizes) >= 0 else total,
         )
 
     def cache(self, filename: str = "", name: str | None = None) -> "Dataset":
@@ -276,9 +429,29 @@ class Dataset:
             filename: start of the name of a file that keeps them, also for later runs of the
                 script; by default they are kept in memory.
         """
-        items = functools.partial(_kept_in_file, self, os.fspath(filename))
+        items = functools.partial(kept_in_file, self._elements, os.fspath(filename))
         if not filename:
-            items = functools.partial(_kept_in_memory, self, [])
+            items = functools.partial(kept_in_memory, self._elements, [])
+        return self._named(Dataset(items, self._cardinality))
+
+    def snapshot(
+        self,
+        path: str,
+        compression: str | None = "AUTO",
+        reader_func: Callable | None = None,
+        shard_func: Callable | None = None,
+        name: str | None = None,
+    ) -> "Dataset":
+        """The elements, written into a folder in the first whole pass and read from it later.
+
+        Args:
+            compression: accepted, as what follows; the folder holds one file as it is.
+        """
+
+        def items():
+            os.makedirs(path, exist_ok=True)
+            return kept_in_file(self._elements, os.path.join(path, _SAVED))
+
         return self._named(Dataset(items, self._cardinality))
 
     def prefetch(self, buffer_size: int, name: str | None = None) -> "Dataset":
@@ -286,7 +459,7 @@ class Dataset:
         depth = _PREFETCHED if buffer_size == AUTOTUNE else buffer_size
         if not depth:
             return self
-        result = Dataset(lambda: in_background(iter(self), depth), self._cardinality)
+        result = Dataset(lambda: in_background(self._elements(), depth), self._cardinality)
         result._batch_size = self._batch_size
         return self._named(result)
 
@@ -305,28 +478,94 @@ class Dataset:
             num_parallel_calls: threads that call it; `AUTOTUNE` for one per processor.
             deterministic: accepted; the order is always kept.
         """
-        threads = _threads(num_parallel_calls)
+        threads = thread_count(num_parallel_calls)
 
         def call(element):
-            return _structured(_called(map_func, element))
+            return structured(called(map_func, element))
 
         if threads == 1:
-            return self._named(Dataset(lambda: map(call, self), self._cardinality))
-        return self._named(Dataset(lambda: _mapped(call, self, threads), self._cardinality))
+            return self._named(Dataset(lambda: map(call, self._elements()), self._cardinality))
+        return self._named(
+            Dataset(lambda: mapped(call, self._elements(), threads), self._cardinality)
+        )
 
     def filter(self, predicate: Callable, name: str | None = None) -> "Dataset":
         """The elements for which `predicate`, called as by `map`, is true."""
 
         def items():
-            return (element for element in self if bool(_called(predicate, element)))
+            return (element for element in self._elements() if bool(called(predicate, element)))
 
         return self._named(Dataset(items))
+
+    def take_while(self, predicate: Callable, name: str | None = None) -> "Dataset":
+        """The elements before the first for which `predicate`, called as by `map`, is false."""
+
+        def items():
+            return itertools.takewhile(
+                lambda element: bool(called(predicate, element)), self._elements()
+            )
+
+        return self._named(Dataset(items))
+
+    def unique(self, name: str | None = None) -> "Dataset":
+        """The elements without those that came before."""
+
+        def items():
+            seen = set()
+            for element in self._elements():
+                key = hashable(element)
+                if key not in seen:
+                    seen.add(key)
+                    yield element
+
+        return Dataset(items)
+
+    def scan(self, initial_state: Any, scan_func: Callable, name: str | None = None) -> "Dataset":
+        """The outputs of `state, output = scan_func(state, element)` for every element."""
+
+        def items():
+            state = structured(initial_state)
+            for element in self._elements():
+                state, output = scan_func(state, element)
+                yield structured(output)
+
+        return Dataset(items, self._cardinality)
+
+    def rejection_resample(
+        self,
+        class_func: Callable,
+        target_dist: Any,
+        initial_dist: Any = None,
+        seed: int | None = None,
+        name: str | None = None,
+    ) -> "Dataset":
+        """Pairs of a class and an element, of which some are left out at random.
+
+        Args:
+            class_func: the class of an element, from 0 on.
+            target_dist: the share of each class to come to.
+            initial_dist: the share that each has; by default it is counted on the way.
+        """
+        target = torch.as_tensor(target_dist, dtype=torch.float64)
+
+        def items():
+            draw = random.Random(seed)
+            counts = torch.ones_like(target)
+            known = counts if initial_dist is None else torch.as_tensor(initial_dist).double()
+            for element in self._elements():
+                number = torch.as_tensor(called(class_func, element)).long()
+                counts[number] += 1
+                ratio = target / (known / known.sum())
+                if draw.random() < float(ratio[number] / ratio.max()):
+                    yield number, element
+
+        return Dataset(items)
 
     def enumerate(self, start: int = 0, name: str | None = None) -> "Dataset":
         """Pairs of a number, from `start` on, and an element."""
 
         def items():
-            for number, element in enumerate(self, start):
+            for number, element in enumerate(self._elements(), start):
                 yield torch.tensor(number), element
 
         return self._named(Dataset(items, self._cardinality))
@@ -335,7 +574,8 @@ class Dataset:
         """The elements of the datasets that `map_func` makes of the elements."""
 
         def items():
-            return itertools.chain.from_iterable(_called(map_func, element) for element in self)
+            for element in self._elements():
+                yield from _elements_of(called(map_func, element))
 
         return Dataset(items)
 
@@ -354,11 +594,11 @@ class Dataset:
             cycle_length: how many of them take turns; by default one per processor.
             block_length: how many elements each gives at its turn.
         """
-        cycle = _threads(AUTOTUNE) if cycle_length in (None, AUTOTUNE) else cycle_length
+        cycle = thread_count(AUTOTUNE) if cycle_length in (None, AUTOTUNE) else cycle_length
 
         def items():
-            sources = (iter(_called(map_func, element)) for element in self)
-            return _interleaved(sources, cycle, block_length)
+            sources = (_elements_of(called(map_func, element)) for element in self._elements())
+            return interleaved(sources, cycle, block_length)
 
         return Dataset(items)
 
@@ -377,7 +617,7 @@ class Dataset:
         name: str | None = None,
     ) -> "Dataset":
         """Elements stacked, `batch_size` at a time; `drop_remainder` leaves out a smaller end."""
-        make = functools.partial(_stacked, _stack) if self._fetch is None else self._fetch
+        make = functools.partial(stacked, stacked_parts) if self._fetch is None else self._fetch
         return self._batched(batch_size, drop_remainder, make)
 
     def padded_batch(
@@ -398,12 +638,12 @@ class Dataset:
         def make(elements):
             flat = [tree.flatten(element) for element in elements]
             count = len(flat[0])
-            shapes = _per_part(padded_shapes, count, is_shape=True)
-            values = _per_part(padding_values, count)
-            parts = [_pad(column, *how) for column, *how in zip(zip(*flat), shapes, values)]
+            shapes = per_part(padded_shapes, count, is_shape=True)
+            values = per_part(padding_values, count)
+            parts = [pad(column, *how) for column, *how in zip(zip(*flat), shapes, values)]
             return tree.pack_sequence_as(elements[0], parts)
 
-        plain = Dataset(lambda: iter(self), self._cardinality)
+        plain = Dataset(self._elements, self._cardinality)
         return self._named(plain._batched(batch_size, drop_remainder, make))
 
     def _batched(self, batch_size: int, drop_remainder: bool, make: Callable) -> "Dataset":
@@ -426,10 +666,10 @@ class Dataset:
         """The rows of each element, one by one."""
 
         def items():
-            for element in self:
-                rows = {_rows(part) for part in tree.flatten(element)}
+            for element in self._elements():
+                rows = {rows_of(part) for part in tree.flatten(element)}
                 for index in range(min(rows)):
-                    yield _take_row(element, index)
+                    yield take_row(element, index)
 
         return self._named(Dataset(items))
 
@@ -454,328 +694,112 @@ class Dataset:
         shift = size if shift is None else shift
 
         def items():
-            for elements in _windows(iter(self), size, shift, stride, drop_remainder):
+            for elements in windows_of(self._elements(), size, shift, stride, drop_remainder):
                 yield _window_of(elements)
 
         return Dataset(items)
 
+    def group_by_window(
+        self,
+        key_func: Callable,
+        reduce_func: Callable,
+        window_size: int | None = None,
+        window_size_func: Callable | None = None,
+        name: str | None = None,
+    ) -> "Dataset":
+        """The elements of the datasets `reduce_func(key, window)`, for windows of the same key.
 
-# ---- elements
+        Args:
+            key_func: the key of an element, an integer.
+            reduce_func: makes a dataset of a key and a dataset of elements that have it.
+            window_size: at most as many elements are in a window.
+            window_size_func: the same as a function of the key.
 
-
-def _structured(value: Any) -> Any:
-    """An element: tensors in tuples and dicts. Lists become one array, as in tf.data."""
-    if value is None or isinstance(value, (Tensor, Dataset)):
-        return value
-    if isinstance(value, dict):
-        return type(value)((key, _structured(part)) for key, part in value.items())
-    if isinstance(value, tuple):
-        parts = [_structured(part) for part in value]
-        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
-    if isinstance(value, list):
-        return _of_list(value)
-    if hasattr(value, "iloc"):
-        return _of_frame(value)
-    return as_tensor(value)
-
-
-def _of_list(value: list) -> Any:
-    if value and isinstance(value[0], (Tensor, np.ndarray)):
-        return _stack([_structured(part) for part in value])
-    is_text = bool(value) and isinstance(value[0], (str, bytes))
-    array = np.array(value, dtype=object if is_text else None)
-    if array.dtype == np.float64:
-        array = array.astype(np.float32)  # as Python's numbers, not as an array of the user's
-    elif array.dtype == np.int64 and array.size and abs(array).max() < 2**31:
-        array = array.astype(np.int32)
-    return as_tensor(array)
-
-
-def _of_frame(value: Any) -> Any:
-    """A pandas frame or series; text as an array of objects."""
-    array = value.to_numpy()
-    return as_tensor(array.astype(object) if array.dtype.kind in "OSU" else array)
-
-
-def _typed(element: Any, types: Any) -> Any:
-    """The element in the dtypes of a structure of dtypes, or of objects that have a dtype."""
-    if isinstance(types, (tuple, list)):
-        if not isinstance(element, (tuple, list)) or len(element) != len(types):
-            raise TypeError(
-                "`generator` yielded an element that did not match the expected structure. "
-                f"Expected: {types}. {received(element=element)}"
+        Raises:
+            ValueError: both sizes are given, or none.
+        """
+        if (window_size is None) == (window_size_func is None):
+            raise ValueError(
+                "Must pass either `window_size` or `window_size_func`. "
+                + received(window_size=window_size, window_size_func=window_size_func)
             )
-        return tuple(_typed(*pair) for pair in zip(element, types))
-    if isinstance(types, dict):
-        return {key: _typed(element[key], part) for key, part in types.items()}
-    name = _dtype_name(types)
-    if name == "string":
-        return _structured(element)
-    if isinstance(element, Tensor):
-        return element.to(getattr(torch, name))
-    return as_tensor(np.asarray(element, dtype=name))
 
+        def reduced(key, elements):
+            window = Dataset(lambda: iter(elements), len(elements))
+            return _elements_of(reduce_func(torch.tensor(key), window))
 
-def _check_shapes(element: Any, shapes: Any) -> None:
-    """Raise unless the element has a structure of shapes, or of objects that have one."""
-    if shapes is None:
-        return
-    if isinstance(element, (tuple, dict)):
-        keys = element if isinstance(element, dict) else range(len(element))
-        for key in keys:
-            _check_shapes(element[key], shapes[key])
-        return
-    shape = getattr(shapes, "shape", shapes)
-    if shape is None or getattr(shape, "rank", 0) is None:
-        return  # of any number of axes
-    found, wanted = np.shape(element), tuple(shape)
-    sizes = zip(found, wanted)
-    if len(found) != len(wanted) or any(size not in (None, -1, have) for have, size in sizes):
-        raise TypeError(
-            f"`generator` yielded an element of shape {tuple(found)} where an element of shape "
-            f"{wanted} was expected. Received: {element!r}"
+        def items():
+            windows = {}
+            for element in self._elements():
+                key = int(called(key_func, element))
+                window = windows.setdefault(key, [])
+                window.append(element)
+                size = window_size_func(torch.tensor(key)) if window_size is None else window_size
+                if len(window) >= int(size):
+                    yield from reduced(key, windows.pop(key))
+            for key, window in sorted(windows.items()):
+                yield from reduced(key, window)
+
+        return Dataset(items)
+
+    def bucket_by_sequence_length(
+        self,
+        element_length_func: Callable,
+        bucket_boundaries: list[int],
+        bucket_batch_sizes: list[int],
+        padded_shapes: Any = None,
+        padding_values: Any = None,
+        pad_to_bucket_boundary: bool = False,
+        no_padding: bool = False,
+        drop_remainder: bool = False,
+        name: str | None = None,
+    ) -> "Dataset":
+        """Padded batches of elements of similar lengths.
+
+        Args:
+            element_length_func: the length of an element, called as by `map`.
+            bucket_boundaries: upper limits, not included, of the lengths in each bucket but the
+                last.
+            bucket_batch_sizes: of each bucket, one more than boundaries.
+            padded_shapes: as for `padded_batch`, and so `padding_values`.
+            pad_to_bucket_boundary: fill up to the limit of the bucket less one.
+            no_padding: all elements of a bucket are of the same size already.
+
+        Raises:
+            ValueError: there are not as many batch sizes.
+        """
+        if len(bucket_batch_sizes) != len(bucket_boundaries) + 1:
+            raise ValueError(
+                "Must provide exactly one more batch size than bucket boundaries. Received: "
+                f"bucket_batch_sizes={bucket_batch_sizes}, bucket_boundaries={bucket_boundaries}"
+            )
+
+        def bucket(*element):
+            length = int(element_length_func(*element))
+            return sum(length >= limit for limit in bucket_boundaries)
+
+        def batched(number, window):
+            size = bucket_batch_sizes[int(number)]
+            if no_padding:
+                return window.batch(size, drop_remainder)
+            shapes = padded_shapes
+            if pad_to_bucket_boundary:
+                if int(number) == len(bucket_boundaries):
+                    raise ValueError(
+                        "When pad_to_bucket_boundary=True, elements must have length < "
+                        f"max(bucket_boundaries). {received(bucket_boundaries=bucket_boundaries)}"
+                    )
+                first = next(window._elements())
+                shapes = _limited(padded_shapes, first, bucket_boundaries[int(number)] - 1)
+            return window.padded_batch(size, shapes, padding_values, drop_remainder)
+
+        return self.group_by_window(
+            bucket, batched, window_size_func=lambda number: bucket_batch_sizes[int(number)]
         )
 
 
-def _dtype_name(dtype: Any) -> str:
-    """ "float32" of that string, a numpy or torch dtype, or anything that has a name or dtype."""
-    dtype = getattr(dtype, "dtype", dtype) if not isinstance(dtype, type) else dtype
-    name = dtype if isinstance(dtype, str) else getattr(dtype, "name", None)
-    if name is None and isinstance(dtype, type):
-        name = np.dtype(dtype).name
-    name = str(dtype).removeprefix("torch.") if name is None else name
-    return "string" if name in ("str", "object", "string") or name.startswith("str") else name
-
-
-def _rows(array: Any) -> int:
-    if not is_array(array) or not array.ndim:
-        raise ValueError(f"Scalars cannot be sliced into rows. Received: {array!r}")
-    return array.shape[0]
-
-
-def _take_rows(arrays: Any, indices: list[int]) -> Any:
-    # A stretch of neighbours, which batches in order are, is a slice that shares their memory.
-    first, count = indices[0], len(indices)
-    if indices[-1] - first == count - 1 and indices == list(range(first, first + count)):
-        return tree.map_structure(lambda array: array[first : first + count], arrays)
-    index = torch.tensor(indices)
-
-    def take(array):
-        return array[index] if isinstance(array, Tensor) else array[indices]
-
-    return tree.map_structure(take, arrays)
-
-
-def _take_row(arrays: Any, index: int) -> Any:
-    return tree.map_structure(lambda array: None if array is None else array[index], arrays)
-
-
-def _as_numpy(part: Any) -> Any:
-    return part.detach().cpu().numpy() if isinstance(part, Tensor) else part
-
-
-def _first(batch: Any) -> Any:
-    return _take_row(batch, 0)
-
-
-def _called(function: Callable, element: Any) -> Any:
-    return function(*element) if type(element) is tuple else function(element)
-
-
-# ---- batches
-
-
-def _stack(parts: Iterable[Any]) -> Any:
-    parts = list(parts)
-    if isinstance(parts[0], Tensor):
-        try:
-            return torch.stack(parts)
-        except RuntimeError as error:
-            raise ValueError(
-                "Cannot batch tensors with different shapes. Received: shapes "
-                f"{sorted({tuple(part.shape) for part in parts})}"
-            ) from error
-    if isinstance(parts[0], np.ndarray):
-        return np.stack(parts)
-    if isinstance(parts[0], (str, bytes)):
-        return np.array(parts, dtype=object)
-    return None if parts[0] is None else _structured(parts)
-
-
-def _stacked(stack: Callable, elements: list) -> Any:
-    return tree.map_structure(lambda *parts: stack(parts), *elements)
-
-
-def _per_part(given: Any, count: int, is_shape: bool = False) -> list:
-    """One value for each of `count` parts of an element, from a structure of them or a single."""
-    if given is None or not isinstance(given, (tuple, list, dict)):
-        return [given] * count
-    if is_shape:
-        is_single = all(size is None or isinstance(size, int) for size in given)
-        if is_single and not isinstance(given, dict):
-            return [given] * count
-        return list(given.values()) if isinstance(given, dict) else list(given)
-    return tree.flatten(given)
-
-
-def _pad(parts: tuple, shape: Any, value: Any) -> Any:
-    if not isinstance(parts[0], Tensor):
-        return _stack(parts)
-    longest = [max(sizes) for sizes in zip(*(part.shape for part in parts))]
-    if shape is not None:
-        wanted = [found if size in (None, -1) else size for size, found in zip(shape, longest)]
-        if any(size < found for size, found in zip(wanted, longest)):
-            raise ValueError(
-                "Attempted to pad to a smaller size than the input element. "
-                f"Received: padded_shapes={shape} for an element of shape {tuple(longest)}"
-            )
-        longest = wanted
-    first = parts[0]
-    padded = first.new_full((len(parts), *longest), 0 if value is None else value)
-    for row, part in zip(padded, parts):
-        row[tuple(map(slice, part.shape))] = part
-    return padded
-
-
-# ---- kept elements
-
-
-def _kept_in_memory(source: Iterable, kept: list[list]) -> Iterator:
-    """The elements of a source, or those that a whole pass has left in `kept`."""
-    if kept:
-        yield from kept[0]
-        return
-    found = []
-    for element in source:
-        found.append(element)
-        yield element
-    kept.append(found)
-
-
-def _kept_in_file(source: Iterable, filename: str) -> Iterator:
-    """The elements of a source, or those that a whole pass has left in a file."""
-    path = f"{filename}.cache"
-    if os.path.exists(path):
-        yield from _read_elements(path)
-        return
-    part = f"{path}.{os.getpid()}.part"
-    try:
-        with open(part, "wb") as file:
-            for element in source:
-                _write_element(file, element)
-                yield element
-        os.replace(part, path)
-    finally:
-        if os.path.exists(part):
-            os.remove(part)
-
-
-def _write_element(file: Any, element: Any) -> None:
-    """Its length in eight bytes, then what torch reads without running code."""
-    stream = io.BytesIO()
-    torch.save(tree.map_structure(_texts_as_lists, element), stream)
-    content = stream.getbuffer()
-    file.write(len(content).to_bytes(8, "little"))
-    file.write(content)
-
-
-def _read_elements(path: str) -> Iterator:
-    with open(path, "rb") as file:
-        while length := int.from_bytes(file.read(8), "little"):
-            yield _lists_as_texts(torch.load(io.BytesIO(file.read(length)), weights_only=True))
-
-
-def _texts_as_lists(part: Any) -> Any:
-    if not isinstance(part, np.ndarray):
-        return part
-    return {_TEXTS: part.ravel().tolist(), "shape": list(part.shape)}
-
-
-def _lists_as_texts(element: Any) -> Any:
-    if isinstance(element, dict) and _TEXTS in element:
-        return np.array(element[_TEXTS], dtype=object).reshape(element["shape"])
-    if isinstance(element, dict):
-        return {key: _lists_as_texts(part) for key, part in element.items()}
-    return tuple(map(_lists_as_texts, element)) if isinstance(element, tuple) else element
-
-
-# ---- passes
-
-
-def _new_seed() -> int:
-    """A seed from torch's generator, which `set_random_seed` seeds."""
-    return int(torch.empty((), dtype=torch.int64).random_())
-
-
-def _shuffled(items: Iterator, size: float, order: random.Random) -> Iterator:
-    buffer = list(items if size == math.inf else itertools.islice(items, size))
-    for item in items:
-        place = order.randrange(len(buffer))
-        item, buffer[place] = buffer[place], item
-        yield item
-    order.shuffle(buffer)
-    yield from buffer
-
-
-def _forever(items: Callable[[], Iterator]) -> Iterator:
-    while True:
-        is_empty = True
-        for item in items():
-            is_empty = False
-            yield item
-        if is_empty:
-            return
-
-
-def _threads(wanted: int | None) -> int:
-    if wanted is None:
-        return 1
-    return os.cpu_count() or 1 if wanted == AUTOTUNE else positive_int("num_parallel_calls", wanted)
-
-
-def _mapped(function: Callable, elements: Iterable, threads: int) -> Iterator:
-    """`function` of the elements, in their order, called by threads that work ahead."""
-    executor = ThreadPoolExecutor(threads, "torchkeras_map")
-    waiting: deque = deque()
-    try:
-        for element in elements:
-            waiting.append(executor.submit(function, element))
-            if len(waiting) > 2 * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
-
-
-def _interleaved(sources: Iterator[Iterator], cycle: int, block: int) -> Iterator:
-    """Blocks of the first `cycle` sources in turn; one that ends makes place for the next."""
-    turns = list(itertools.islice(sources, cycle))
-    place = 0
-    while turns:
-        taken = list(itertools.islice(turns[place], block))
-        yield from taken
-        if len(taken) == block:
-            place += 1
-        else:
-            turns[place : place + 1] = itertools.islice(sources, 1)
-            place += bool(taken) and place < len(turns)
-        place %= max(len(turns), 1)
-
-
-def _windows(
-    elements: Iterator, size: int, shift: int, stride: int, drop_remainder: bool
-) -> Iterator[list]:
-    span = (size - 1) * stride + 1
-    buffer = list(itertools.islice(elements, span))
-    while buffer:
-        window = buffer[::stride]
-        if len(window) == size or not drop_remainder:
-            yield window
-        for _ in itertools.islice(elements, max(shift - len(buffer), 0)):
-            pass  # between two windows
-        buffer = buffer[shift:]
-        buffer += itertools.islice(elements, span - len(buffer))
+def _elements_of(dataset: Any) -> Iterator[Any]:
+    return dataset._elements() if isinstance(dataset, Dataset) else iter(dataset)
 
 
 def _window_of(elements: list) -> Any:
@@ -793,3 +817,12 @@ def _least(cardinalities: list[int]) -> int:
     if not known:
         return INFINITE_CARDINALITY
     return UNKNOWN_CARDINALITY if UNKNOWN_CARDINALITY in known else min(known)
+
+
+def _limited(shapes: Any, element: Any, limit: int) -> list[list[int | None]]:
+    """The shapes of the parts of an element with a limit in place of None, or as their length."""
+    parts = tree.flatten(element)
+    if shapes is None:
+        return [[limit, *[None] * (np.ndim(part) - 1)][: np.ndim(part)] for part in parts]
+    given = per_part(shapes, len(parts), is_shape=True)
+    return [[limit if size in (None, -1) else size for size in shape] for shape in given]

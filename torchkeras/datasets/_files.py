@@ -1,6 +1,7 @@
 """Reading of data files that come from the network, so that no file can run code."""
 
 import io
+import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -78,7 +79,12 @@ def _read_npy(content: bytes) -> np.ndarray:
 def fetch_npz(
     path: str, name: str, file_hash: str, cache_dir: str | None = None
 ) -> dict[str, np.ndarray]:
-    """The arrays of a file that TensorFlow's storage has as `name`, kept as `path`."""
+    """The arrays of a file that TensorFlow's storage has as `name`, kept as `path`.
+
+    As in Keras 2, `path` may also be that of a file which is there, from the root on.
+    """
+    if os.path.isabs(path) and os.path.isfile(path):
+        return load_npz(path)
     origin = f"{FOLDER}{name}"
     return load_npz(get_file(fname=path, origin=origin, file_hash=file_hash, cache_dir=cache_dir))
 

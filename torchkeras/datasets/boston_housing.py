@@ -12,7 +12,7 @@ def load_data(path="boston_housing.npz", test_split=0.2, seed=113, cache_dir=Non
     `california_housing`, unless that is what you study.
 
     Args:
-        path: name of the file in the folder `datasets` of the cache.
+        path: name of the file in the folder `datasets` of the cache, or a file from the root on.
         test_split: share of the rows for testing.
         seed: of the order of the rows.
         cache_dir: in place of `$KERAS_HOME`, else `~/.keras`.

@@ -16,7 +16,7 @@ def load_data(version="large", path="california_housing.npz", test_split=0.2, se
 
     Args:
         version: "large" for all rows, "small" for the first 600.
-        path: name of the file in the folder `datasets` of the cache.
+        path: name of the file in the folder `datasets` of the cache, or a file from the root on.
         test_split: share of the rows for testing.
         seed: of the order of the rows.
 

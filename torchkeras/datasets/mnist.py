@@ -9,7 +9,7 @@ def load_data(path="mnist.npz", cache_dir=None):
     """60,000 training and 10,000 test images, uint8 (N, 28, 28), with digits (N,).
 
     Args:
-        path: name of the file in the folder `datasets` of the cache.
+        path: name of the file in the folder `datasets` of the cache, or a file from the root on.
         cache_dir: in place of `$KERAS_HOME`, else `~/.keras`.
 
     Returns:

@@ -28,7 +28,7 @@ def load_data(
     The words have numbers by how often they occur, the most frequent one `index_from + 1`.
 
     Args:
-        path: name of the file in the folder `datasets` of the cache.
+        path: name of the file in the folder `datasets` of the cache, or a file from the root on.
         num_words: words with this number and higher ones count as unknown.
         skip_top: words with smaller numbers count as unknown.
         maxlen: newswires of this length and longer ones are left out.

@@ -399,6 +399,8 @@ def _warped(
     images: Tensor, y: Tensor, x: Tensor, interpolation: str, fill_mode: str, fill_value
 ) -> Tensor:
     """(B, H, W, C) at the points (y, x), each (B, h, w), as (B, h, w, C)."""
+    if _suits_kernel(images, y, x, interpolation, fill_value):
+        return _sampled(images, y, x, fill_mode, fill_value)
     batch = torch.arange(images.shape[0], device=images.device).view(-1, 1, 1, 1)
     channels = torch.arange(images.shape[3], device=images.device)
     return _interpolated(
@@ -409,6 +411,64 @@ def _warped(
         fill_mode,
         fill_value,
     ).to(images.dtype)
+
+
+def _suits_kernel(images: Tensor, y: Tensor, x: Tensor, interpolation: str, fill_value) -> bool:
+    """Whether torch's own sampling gives the same; slopes by the points may differ at edges."""
+    return (
+        interpolation == "bilinear"
+        and images.dtype in (torch.float32, torch.float64)
+        and images.dtype == y.dtype == x.dtype
+        and images.numel() > 0
+        and not isinstance(fill_value, Tensor)
+        and not (torch.is_grad_enabled() and (y.requires_grad or x.requires_grad))
+        and not torch.compiler.is_compiling()
+    )
+
+
+# Rows and columns that the points of a fill mode may need before and behind the image.
+_MARGINS = {"constant": (1, 1), "wrap": (0, 1)}
+
+
+def _sampled(images: Tensor, y: Tensor, x: Tensor, fill_mode: str, fill_value: float) -> Tensor:
+    """The bilinear `_warped`, by torch's kernel.
+
+    It counts places from -1 to 1 over the whole picture. On one whose sides are powers of two,
+    whole numbers of pixels stay exact in that.
+    """
+    batch, *size, channels = images.shape
+    before, behind = _MARGINS.get(fill_mode, (0, 0))
+    sides = [1 << (length + before + behind - 1).bit_length() for length in size]
+    filling = fill_value if fill_mode == "constant" else 0
+    canvas = images.new_full((batch, channels, *sides), filling)
+    height, width = size
+    inner = slice(before, before + height), slice(before, before + width)
+    canvas[:, :, inner[0], inner[1]] = images.permute(0, 3, 1, 2)
+    if fill_mode == "wrap":
+        canvas[:, :, height, :width] = canvas[:, :, 0, :width]
+        canvas[:, :, : height + 1, width] = canvas[:, :, : height + 1, 0]
+    places = [
+        (2 * (_led_back(place, length, fill_mode) + before) + 1) / side - 1
+        for place, length, side in zip((y, x), size, sides, strict=True)
+    ]
+    grid = torch.stack((places[1], places[0]), -1).expand(batch, -1, -1, -1)
+    sampled = F.grid_sample(canvas, grid, align_corners=False)
+    return sampled.permute(0, 2, 3, 1).contiguous()
+
+
+def _led_back(place: Tensor, size: int, fill_mode: str) -> Tensor:
+    """Places between pixels led back to where the image, or its margin, is."""
+    if fill_mode == "constant":
+        return place.clamp(-1, size)
+    if fill_mode == "wrap":
+        return place.remainder(size)
+    if fill_mode == "mirror":
+        last = size - 1
+        place = (place.remainder(2 * last) - last).abs() if size > 1 else place * 0
+        place = last - place
+    elif fill_mode == "reflect":
+        place = size - ((place + 0.5).remainder(2 * size) - size).abs() - 0.5
+    return place.clamp(0, size - 1)
 
 
 def _grid(images: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

@@ -57,6 +57,8 @@ class AffineSampler:
     def __call__(self, images: Tensor, start: int = 0) -> Tensor:
         """Images (some of the batch, channels, height, width), the first one number `start`."""
         part = slice(start, start + len(images))
+        # Pixels are picked from all over: side by side in a channel they fit the cache.
+        images = images.contiguous()
         # Each coordinate lies by itself in memory, x first; the kernel wants them side by side.
         grid = images.new_empty(len(images), 2, *self.size)
         beside = grid.permute(0, 2, 3, 1)

@@ -16,13 +16,24 @@ from torchkeras.preprocessing._iterators import (
     DirectoryIterator,
     NumpyArrayIterator,
 )
+from torchkeras.preprocessing._memory import Memory
 from torchkeras.preprocessing._threads import run_all
 from torchkeras.preprocessing._transform import Changes
 
 __all__ = ["ImageDataGenerator"]
 
-# So many pixels are changed at a time that all steps of it stay in a processor's cache.
-_PIXELS_AT_ONCE = 1 << 16
+# So many pixels are changed at a time that the steps of it find them in a processor's cache, but
+# threads do not wait for each other between short ones.
+_PIXELS_AT_ONCE = 1 << 18
+
+# The switches of what `standardize` does beside rescaling.
+_STANDARDIZATION = (
+    "samplewise_center",
+    "samplewise_std_normalization",
+    "featurewise_center",
+    "featurewise_std_normalization",
+    "zca_whitening",
+)
 
 
 class ImageDataGenerator:
@@ -156,6 +167,7 @@ class ImageDataGenerator:
         self.mean = None
         self.std = None
         self.zca_whitening_matrix = None
+        self._memory = Memory()
         self._settle_standardization()
 
     def _settle_standardization(self) -> None:
@@ -389,6 +401,7 @@ class ImageDataGenerator:
 
     # ---- batches, in the data format
 
+    @torch.inference_mode(False)  # which threads do not inherit, for `predict` is in it
     def make_batch(
         self, load: Callable[[int], np.ndarray], parameters: list[dict], shape: tuple[int, ...]
     ) -> Any:
@@ -401,34 +414,35 @@ class ImageDataGenerator:
         if self._is_changed_one_by_one():
             return self._make_one_by_one(load, parameters, shape)
         if self.device is None:
-            batch = np.empty((len(parameters), *shape), self.dtype)
+            batch = self._memory.empty((len(parameters), *shape), self.dtype)
             whole = torch.from_numpy(batch)
         else:
             dtype = _dtypes.torch_dtype(self.dtype)
             batch = whole = torch.empty(len(parameters), *shape, dtype=dtype, device=self.device)
-        is_whole = self.preprocessing_function is None
         changes = self._changes(parameters, shape, np.dtype(self.dtype), self.device)
         computing = getattr(torch, _computing_dtype(np.dtype(self.dtype)))
+        # What else is to be done goes with the changes, unless a function comes between.
+        is_at_once = not changes.is_none and self.preprocessing_function is None
 
-        def make(out: Tensor, start: int) -> None:
-            loaded = self._loaded(load, start, start + len(out)).to(out.device)
-            if changes.is_none:
-                out.copy_(loaded)
-                self._standardize_tile(out, is_whole)
-                return
-            images = loaded.to(computing)
+        def change(out: Tensor, start: int) -> None:
+            images = self._new_images(out, computing)
+            _fill(images, load, start)
             changed = self._changed(images, changes, start)
-            if is_whole:
-                is_shared = changed.data_ptr() == images.data_ptr()
-                changed = self._standardized(changed.clone() if is_shared else changed)
-            out.copy_(changed)
+            out.copy_(self._standardized(changed) if is_at_once else changed)
 
-        self._in_tiles(whole, make)
-        if not is_whole:
+        if changes.is_none:
+            _fill(whole, load, 0)
+        else:
+            self._in_tiles(whole, change)
+        if self.preprocessing_function is not None:
             for index in range(len(batch)):
                 self._preprocess(batch, index)
-            self._in_tiles(whole, lambda images, _: self._standardize_tile(images))
+        if not is_at_once and self._is_standardizing():
+            self._in_tiles(whole, self._standardize_tile)
         return batch
+
+    def _is_standardizing(self) -> bool:
+        return bool(self.rescale) or any(getattr(self, name) for name in _STANDARDIZATION)
 
     def _is_changed_one_by_one(self) -> bool:
         """Whether a subclass has its own way to change single images."""
@@ -447,17 +461,21 @@ class ImageDataGenerator:
         if not len(whole):
             return
         pixels = whole.shape[self.row_axis] * whole.shape[self.col_axis]
-        size = max(_PIXELS_AT_ONCE // max(pixels, 1), 1)
+        share = -(-len(whole) // torch.get_num_threads())
+        size = max(min(_PIXELS_AT_ONCE // max(pixels, 1), share), 1)
         if whole.device.type != "cpu":
             size = len(whole)
         run_all(
             lambda start: function(whole[start : start + size], start), range(0, len(whole), size)
         )
 
-    def _loaded(self, load: Callable[[int], np.ndarray], start: int, stop: int) -> Tensor:
-        """Images as they come."""
-        images = [load(index) for index in range(start, stop)]
-        return torch.from_numpy(images[0][None] if len(images) == 1 else np.stack(images))
+    def _new_images(self, like: Tensor, dtype: torch.dtype) -> Tensor:
+        """Room for as many images in the data format; in memory each channel lies by itself."""
+        if self.channel_axis == 1:
+            return torch.empty(like.shape, dtype=dtype, device=like.device)
+        batch, height, width, channels = like.shape
+        planes = torch.empty(batch, channels, height, width, dtype=dtype, device=like.device)
+        return planes.permute(0, 2, 3, 1)
 
     def _preprocess(self, batch: Any, index: int) -> None:
         image = batch[index]
@@ -467,11 +485,10 @@ class ImageDataGenerator:
         else:
             image[...] = self.preprocessing_function(image)
 
-    def _standardize_tile(self, images: Tensor, is_wanted: bool = True) -> None:
-        if is_wanted:
-            done = self._standardized(images)
-            if done is not images:
-                images.copy_(done)
+    def _standardize_tile(self, images: Tensor, start: int) -> None:
+        done = self._standardized(images)
+        if done is not images:
+            images.copy_(done)
 
     def _changes(
         self,
@@ -569,12 +586,22 @@ class ImageDataGenerator:
         changes = self._changes(parameters, x.shape[1:], x.dtype)
 
         def change(out: Tensor, start: int) -> None:
-            images = self._loaded(lambda index: x[index % len(x)], start, start + len(out))
-            images = images.to(getattr(torch, _computing_dtype(x.dtype)))
+            images = self._new_images(out, getattr(torch, _computing_dtype(x.dtype)))
+            _fill(images, lambda index: x[index % len(x)], start)
             out.copy_(self._changed(images, changes, start))
 
         self._in_tiles(torch.from_numpy(changed), change)
         return changed
+
+
+def _fill(out: Tensor, load: Callable[[int], np.ndarray], start: int) -> None:
+    """Let `out` be the images from number `start` on."""
+    if out.device.type != "cpu":
+        images = np.stack([load(start + index) for index in range(len(out))])
+        out.copy_(torch.from_numpy(images).to(out.device))
+        return
+    for index, row in enumerate(out.numpy(), start):
+        row[...] = load(index)
 
 
 def _computing_dtype(dtype: np.dtype) -> str:
@@ -600,12 +627,13 @@ def _either_way(limit: float) -> float:
 
 def _shift(limit: Any, size: int) -> float:
     """Pixels to move: from a list or the integers below one, else a share of the size."""
-    if np.ndim(limit) == 0 and not limit:
-        return 0
-    try:
-        shift = np.random.choice(limit) * np.random.choice([-1, 1])
-    except ValueError:  # no list and no integer
-        shift = np.random.uniform(-limit, limit)
+    if isinstance(limit, (float, int)):  # one of numpy's integers is taken for a list
+        if not limit:
+            return 0
+        if isinstance(limit, float):
+            shift = np.random.uniform(-limit, limit)
+            return shift * size if limit < 1 else shift
+    shift = np.random.choice(limit) * np.random.choice([-1, 1])
     return shift * size if np.max(limit) < 1 else shift
 
 

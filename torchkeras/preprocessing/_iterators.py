@@ -4,7 +4,6 @@ import os
 import threading
 import warnings
 from collections.abc import Iterable
-from concurrent.futures import Future
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ from torchkeras import config
 from torchkeras._data.dataset import PyDataset
 from torchkeras._errors import one_of, received
 from torchkeras.callbacks._progbar import print_message
-from torchkeras.preprocessing._threads import decode_in_thread
+from torchkeras.preprocessing._threads import Coming, decode_in_threads
 from torchkeras.utils._image import PIL_INTERPOLATIONS, array_to_img, load_img
 
 __all__ = ["DataFrameIterator", "DirectoryIterator", "Iterator", "NumpyArrayIterator"]
@@ -228,7 +227,7 @@ class _ImageIterator(Iterator):
 
         def load(position):
             image = waiting[position]
-            return image.result() if isinstance(image, Future) else image
+            return image.result() if isinstance(image, Coming) else image
 
         if self.image_data_generator:
             return self.image_data_generator.make_batch(load, parameters, self._image_shape())
@@ -247,7 +246,7 @@ class _ImageIterator(Iterator):
         return torch.cat(images) if is_tensor else np.concatenate(images)
 
     def _loading(self, index_array: np.ndarray) -> list[Any]:
-        """Images, or futures of them."""
+        """Images, or those to come."""
         return [self._load(index) for index in index_array]
 
     def _make(self, drawn):
@@ -444,7 +443,7 @@ class _FileIterator(_ImageIterator):
         self.keep_aspect_ratio = keep_aspect_ratio
         share = image_data_generator._validation_split if subset else 0
         self.split = {"validation": (0, share), "training": (share, 1), None: None}[subset]
-        self._decoding: dict[tuple[int, int], Future] = {}  # by process and sample
+        self._decoding: dict[tuple[int, int], Coming] = {}  # by process and sample
 
     def _keep_class_mode(self, class_mode: str | None) -> None:
         if class_mode not in self._class_modes:
@@ -482,7 +481,7 @@ class _FileIterator(_ImageIterator):
             image = load_img(
                 path, self.color_mode, self.target_size, self.interpolation, self.keep_aspect_ratio
             )
-            pixels = np.array(image)  # of its own, as torch wants it
+            pixels = np.asarray(image)
         except Exception as error:  # Pillow has many, each with its own class
             raise OSError(
                 f"Could not read an image file: {error}. {received(path=path)}"
@@ -493,19 +492,20 @@ class _FileIterator(_ImageIterator):
     def _loading(self, index_array):
         # What a parent process has begun to decode does not come to an end in a forked one.
         process = os.getpid()
-        found = [self._decoding.pop((process, index), None) for index in index_array.tolist()]
-        return [
-            decode_in_thread(self._load, index) if future is None else future
-            for future, index in zip(found, index_array)
-        ]
+        indices = index_array.tolist()
+        found = [self._decoding.pop((process, index), None) for index in indices]
+        missing = [index for index, image in zip(indices, found) if image is None]
+        started = iter(decode_in_threads(self._load, missing))
+        return [next(started) if image is None else image for image in found]
 
     def _look_ahead(self, index_array):
         if not self._is_planned():
             return
-        for index in index_array.tolist():
-            key = os.getpid(), index
-            if key not in self._decoding:
-                self._decoding[key] = decode_in_thread(self._load, index)
+        process = os.getpid()
+        keys = [(process, index) for index in index_array.tolist()]
+        missing = [key for key in keys if key not in self._decoding]
+        images = decode_in_threads(self._load, [index for _, index in missing])
+        self._decoding.update(zip(missing, images))
         # Those that were not asked for after all are forgotten, the oldest first.
         for key in list(self._decoding)[: -_BATCHES_AHEAD * self.batch_size]:
             self._decoding.pop(key, None)

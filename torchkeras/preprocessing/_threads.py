@@ -1,14 +1,15 @@
 """Threads that decode and transform images beside each other."""
 
+import functools
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
-__all__ = ["decode_in_thread", "run_all"]
+__all__ = ["Coming", "decode_in_threads", "run_all"]
 
 _MOST_DECODERS = 16
 
@@ -16,55 +17,71 @@ _MOST_DECODERS = 16
 # image, which would otherwise have to be mapped anew by the system.
 _LARGEST_KEPT_BLOCK = 16 << 20
 
-# Pools by purpose and number of threads.
-_pools: dict[tuple[str, int], ThreadPoolExecutor] = {}
-_lock = threading.Lock()
+# As many images are decoded by one task of a thread, if there are enough for all threads.
+_LARGEST_TASK = 4
 
 
-def _forget_pools() -> None:
-    """A forked process has none of the threads of its parent."""
-    global _lock
-    _lock = threading.Lock()
-    _pools.clear()
+def _threads() -> int:
+    return min(os.cpu_count() or 1, _MOST_DECODERS)
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pools)
+@functools.cache
+def _decoders() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_threads(), "torchkeras_decode")
 
 
-def decode_in_thread(function: Callable, *args: Any) -> Future:
-    """The result to come of a function that reads a file."""
-    threads = min(os.cpu_count() or 1, _MOST_DECODERS)
-    key = "decode", threads
-    with _lock:
-        if key not in _pools:
-            _pools[key] = ThreadPoolExecutor(threads, "torchkeras_decode")
-    return _pools[key].submit(function, *args)
+class Coming(NamedTuple):
+    """The result to come of one of the calls of a task."""
+
+    task: Future
+    position: int
+
+    def result(self) -> Any:
+        """What the function has returned, or raised."""
+        result = self.task.result()[self.position]
+        if isinstance(result, Exception):
+            raise result
+        return result
 
 
-def run_all(function: Callable, parts: Iterable[Any]) -> None:
+def decode_in_threads(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Coming]:
+    """The results to come of a function that reads a file, for each of the items."""
+    size = min(max(len(items) // (2 * _threads()), 1), _LARGEST_TASK)
+    coming = []
+    _keep_freed_blocks()
+    for start in range(0, len(items), size):
+        task = _decoders().submit(_called, function, items[start : start + size])
+        coming += [Coming(task, position) for position in range(len(items[start : start + size]))]
+    return coming
+
+
+def _called(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    results = []
+    for item in items:
+        try:
+            results.append(function(item))
+        except Exception as error:  # raised where the result of this item is asked for
+            results.append(error)
+    return results
+
+
+def run_all(function: Callable[[Any], None], parts: Sequence[Any]) -> None:
     """Call the function with every part, on as many threads as torch has for this one.
 
-    Each computes by itself: operations on single images are too short to be divided.
+    Each computes by itself: operations on a few images are too short to be divided.
     """
-    parts, threads = list(parts), torch.get_num_threads()
+    threads = torch.get_num_threads()
+    _keep_freed_blocks()
     if threads == 1 or len(parts) < 2:
         for part in parts:
             function(part)
         return
-    for _ in _transform_pool(threads).map(function, parts):
+    for _ in _computers(threads).map(function, parts):
         pass
 
 
-def _transform_pool(threads: int) -> ThreadPoolExecutor:
-    key = "transform", threads
-    with _lock:
-        if key not in _pools:
-            _pools[key] = _single_threads(threads)
-    return _pools[key]
-
-
-def _single_threads(threads: int) -> ThreadPoolExecutor:
+@functools.cache
+def _computers(threads: int) -> ThreadPoolExecutor:
     """A pool whose threads have all started, with one processor each for torch."""
     pool = ThreadPoolExecutor(threads, "torchkeras_transform")
     is_started = threading.Barrier(threads + 1)
@@ -76,7 +93,21 @@ def _single_threads(threads: int) -> ThreadPoolExecutor:
     for _ in range(threads):
         pool.submit(start)
     is_started.wait()
-    torch.empty(_LARGEST_KEPT_BLOCK, dtype=torch.uint8)
     # What was set last, in whichever thread, is where new threads start from.
     torch.set_num_threads(threads)
     return pool
+
+
+def _forget_pools() -> None:
+    """A forked process has none of the threads of its parent."""
+    _decoders.cache_clear()
+    _computers.cache_clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pools)
+
+
+@functools.cache
+def _keep_freed_blocks() -> None:
+    torch.empty(_LARGEST_KEPT_BLOCK, dtype=torch.uint8)

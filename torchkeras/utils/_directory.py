@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from torchkeras import config
 from torchkeras._data.pipeline import AUTOTUNE, Dataset
 from torchkeras._errors import int_tuple, one_of, received
+from torchkeras._scopes import offered
 from torchkeras.callbacks._progbar import print_message
 from torchkeras.utils._image import INTERPOLATIONS, crop_to_ratio, pad_to_ratio, pil_image, resize
 
@@ -370,7 +371,7 @@ def _from_directory(kind: _Kind, choice: _Choice) -> Dataset | list[Dataset]:
         )
         dataset.class_names = class_names
         dataset.file_paths = chosen
-        datasets.append(dataset)
+        datasets.append(offered(dataset))
     return datasets if len(names) > 1 else datasets[0]
 
 

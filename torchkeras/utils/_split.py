@@ -11,6 +11,7 @@ from torch.utils.data import Subset, TensorDataset, random_split
 
 from torchkeras._data.pipeline import Dataset
 from torchkeras._errors import received
+from torchkeras._scopes import face, offered
 
 __all__ = ["split_dataset"]
 
@@ -51,8 +52,8 @@ def split_dataset(
     else:
         total = len(dataset)
         parts = Subset(dataset, range(left)), Subset(dataset, range(total - right, total))
-    if preferred_backend == "tensorflow":
-        return tuple(Dataset.from_rows(len(part), _fetcher(part)) for part in parts)
+    if preferred_backend == "tensorflow" or face.dataset is not None:
+        return tuple(offered(Dataset.from_rows(len(part), _fetcher(part))) for part in parts)
     return tuple(parts)
 
 
@@ -93,7 +94,7 @@ def _split_pipeline(
     parts = []
     for kept in (samples[:left], samples[len(samples) - right :]):
         part = Dataset(lambda kept=kept: iter(kept), len(kept))
-        parts.append(part if batch_size is None else part.batch(batch_size))
+        parts.append(offered(part if batch_size is None else part.batch(batch_size)))
     return tuple(parts)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from torchkeras._data.pipeline import Dataset
 from torchkeras._data.slicing import as_tensor
 from torchkeras._errors import one_of, received
+from torchkeras._scopes import offered
 
 __all__ = ["timeseries_dataset_from_array"]
 
@@ -66,7 +67,7 @@ def timeseries_dataset_from_array(
     dataset = Dataset.from_rows(len(starts), fetch)
     if shuffle:
         dataset = dataset.shuffle(max(len(starts), 1), seed=seed)
-    return dataset if batch_size is None else dataset.batch(batch_size)
+    return offered(dataset if batch_size is None else dataset.batch(batch_size))
 
 
 def _as_series(values: Any) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from torchkeras import config as _config
 from torchkeras._data import pipeline
+from torchkeras._data.elements import structured
 from torchkeras.tf._files import matching_files
 from torchkeras.tf._records import open_file, read_records
 from torchkeras.tf._specs import TensorSpec, type_spec_from_value
@@ -76,7 +77,7 @@ class Dataset(pipeline.Dataset):
 
     def reduce(self, initial_state: Any, reduce_func: Callable, name: str | None = None) -> Any:
         """The state after `state = reduce_func(state, element)` for every element."""
-        state = shown(pipeline._structured(plain(initial_state)))
+        state = shown(structured(plain(initial_state)))
         for element in super().__iter__():
             state = reduce_func(state, shown(element))
         return state
@@ -218,7 +219,7 @@ def inside(function: Callable) -> Callable:
 def _generating(generator: Callable) -> Callable:
     @functools.wraps(generator, updated=())
     def call(*args):
-        for element in generator(*[shown(pipeline._structured(plain(arg))) for arg in args]):
+        for element in generator(*[shown(structured(plain(arg))) for arg in args]):
             yield plain(element)
 
     return call

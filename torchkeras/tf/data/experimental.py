@@ -29,6 +29,7 @@ __all__ = [
     "make_csv_dataset",
     "map_and_batch",
     "prefetch_to_device",
+    "rejection_resample",
     "sample_from_datasets",
     "save",
     "shuffle_and_repeat",
@@ -62,7 +63,7 @@ def assert_cardinality(expected_cardinality: int) -> Callable:
 
 def Counter(start: int = 0, step: int = 1, dtype: Any = "int64") -> Dataset:  # noqa: N802
     """Numbers from `start` on, without end."""
-    return Dataset.range(start, 2**62, step, output_type=dtype)
+    return Dataset.counter(start, step, dtype)
 
 
 def get_single_element(dataset: Dataset) -> Any:
@@ -84,6 +85,7 @@ def _applied(name: str) -> Callable:
 unbatch = _applied("unbatch")
 enumerate_dataset = _applied("enumerate")
 take_while = _applied("take_while")
+rejection_resample = _applied("rejection_resample")
 unique = _applied("unique")
 group_by_window = _applied("group_by_window")
 bucket_by_sequence_length = _applied("bucket_by_sequence_length")
