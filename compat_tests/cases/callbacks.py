@@ -149,4 +149,12 @@ CASES = [
         oracle=False,
     ),
     Case("BaseLogger", oracle=False),
+    Case(
+        "SidecarEvaluatorModelExport",
+        {
+            "export_filepath": "{folder}/best.keras",
+            "checkpoint_filepath": "{folder}/ckpt-{{epoch}}.keras",
+        },
+        oracle=False,
+    ),
 ]

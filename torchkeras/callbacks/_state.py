@@ -8,6 +8,7 @@ import json
 import os
 import random as python_random
 import shutil
+import signal
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -109,10 +110,17 @@ class BackupAndRestore(Callback):
         double_checkpoint: whether to keep the backup before the last, for when the last cannot be
             read.
         delete_checkpoint: whether the folder is removed once training is complete.
+        save_before_preemption: whether a machine that is taken away (the signal SIGTERM) backs up
+            after the batch that is under way, before the program ends.
     """
 
     def __init__(
-        self, backup_dir, save_freq="epoch", double_checkpoint=False, delete_checkpoint=True
+        self,
+        backup_dir,
+        save_freq="epoch",
+        double_checkpoint=False,
+        delete_checkpoint=True,
+        save_before_preemption=False,
     ):
         super().__init__()
         if not backup_dir:
@@ -123,6 +131,9 @@ class BackupAndRestore(Callback):
         self.save_freq = check_save_freq(save_freq)
         self.double_checkpoint = double_checkpoint
         self.delete_checkpoint = delete_checkpoint
+        self.save_before_preemption = save_before_preemption
+        self._handler = None
+        self._is_preempted = False
         self._counter = BatchCounter(save_freq)
         self._current_epoch = 0
         self._random_at_epoch_begin = None
@@ -138,6 +149,8 @@ class BackupAndRestore(Callback):
                 "`fit()`. You can build it beforehand by calling it on a batch of data. "
                 + received(model=self.model.name)
             )
+        if self.save_before_preemption:
+            self._handler = signal.signal(signal.SIGTERM, self._note_preemption)
         try:
             self._restore(_METADATA)
         except (OSError, ValueError):
@@ -161,20 +174,37 @@ class BackupAndRestore(Callback):
         elif "random" in metadata:
             _set_random_state(metadata["random"])
 
+    def _note_preemption(self, number, frame):
+        if self._is_preempted:  # asked again: no batch is under way that would end
+            self._end_preempted()
+        self._is_preempted = True
+
+    def _end_preempted(self):
+        """Lets the signal do what it did before this callback waited for it."""
+        if self._handler is not None:
+            signal.signal(signal.SIGTERM, self._handler)
+            self._handler = None
+        if self._is_preempted:
+            self._is_preempted = False
+            signal.raise_signal(signal.SIGTERM)
+
     def on_epoch_begin(self, epoch, logs=None):
         self._current_epoch = epoch
-        if self.save_freq != "epoch":
+        if self.save_freq != "epoch" or self.save_before_preemption:
             self._random_at_epoch_begin = _random_state()
 
     def on_train_batch_begin(self, batch, logs=None):
         self._end_skip()
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.save_freq != "epoch" and self._counter.is_due(batch):
+        due = self.save_freq != "epoch" and self._counter.is_due(batch)
+        if due or self._is_preempted:
             if batch + 1 == (self.params or {}).get("steps"):
                 self._save(self._current_epoch + 1, 0)
             else:
                 self._save(self._current_epoch, batch + 1)
+        if self._is_preempted:
+            self._end_preempted()
 
     def on_epoch_end(self, epoch, logs=None):
         self._end_skip()
@@ -215,6 +245,8 @@ class BackupAndRestore(Callback):
         write_whole(self._path(name), write)
 
     def on_train_end(self, logs=None):
+        if self.save_before_preemption:
+            self._end_preempted()
         if self.delete_checkpoint and os.path.exists(self.backup_dir):
             shutil.rmtree(self.backup_dir)
 

@@ -10,9 +10,17 @@ from collections.abc import Callable
 from typing import Any
 
 from torchkeras import initializers
-from torchkeras.legacy._renames import ALWAYS, ARGUMENTS, DEFAULTS, INITIALIZED, ORDERS, VALUES
+from torchkeras.legacy._renames import (
+    ALWAYS,
+    ARGUMENTS,
+    DEFAULTS,
+    INITIALIZED,
+    METHODS,
+    ORDERS,
+    VALUES,
+)
 
-__all__ = ["Rule", "accepting", "known_names", "open_door", "warn_once"]
+__all__ = ["Rule", "accepting", "known_names", "open_door", "renaming", "warn_once"]
 
 _said: set[str] = set()
 
@@ -21,8 +29,8 @@ ONE_BY_ONE = {
     "legacy.layers.Convolution2D": "layers.Conv2D",
     "legacy.layers.Convolution3D": "layers.Conv3D",
     "legacy.layers.SeparableConvolution2D": "layers.SeparableConv2D",
-    "legacy.layers.Deconvolution2D": "layers.Conv2DTranspose",
-    "legacy.layers.Deconvolution3D": "layers.Conv3DTranspose",
+    "legacy.layers.Deconvolution2D": "legacy.layers.Deconvolution2D",
+    "legacy.layers.Deconvolution3D": "legacy.layers.Deconvolution3D",
     "legacy.layers.AtrousConvolution2D": "legacy.layers.AtrousConvolution2D",
 }
 KERNEL_SIZES = ({"nb_row", "nb_col"}, {"kernel_dim1", "kernel_dim2", "kernel_dim3"})
@@ -176,9 +184,11 @@ def with_dtype(initializer: Any) -> Any:
     if "dtype" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return initializer
 
+    more = {"name": None} if "name" in parameters else {}
+
     @functools.wraps(initializer)
     def made(shape, dtype=None):
-        return initializer(shape)
+        return initializer(shape, **more)
 
     return made
 
@@ -202,7 +212,24 @@ def accepting(function: Callable, rule: Rule) -> Callable:
                 kwargs.setdefault(name, value)
         return function(*args, **kwargs)
 
+    # That of the function is found through `__wrapped__`; the wrapper itself takes more.
+    vars(wrapper).pop("__signature__", None)
     wrapper.accepts = rule.old
+    return wrapper
+
+
+def renaming(function: Callable, renames: str) -> Callable:
+    """The method, which takes old names of its arguments too; as little as a wrapper can cost."""
+    pairs = tuple(tuple(entry.split("=")) for entry in renames.split())
+
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        for old, new in pairs if kwargs else ():
+            if old in kwargs:
+                kwargs[new] = kwargs.pop(old)
+        return function(*args, **kwargs)
+
+    wrapper.accepts = frozenset(old for old, _ in pairs)
     return wrapper
 
 
@@ -214,6 +241,9 @@ def known_names(function: Any) -> frozenset[str]:
 
 def open_door(package: types.ModuleType) -> None:
     """Makes what the table names accept old arguments; called once, when the package is there."""
+    for path, renames in METHODS.items():
+        owner, name = _owner(package, path)
+        setattr(owner, name, renaming(vars(owner)[name], renames))
     for path in {**ARGUMENTS, **ONE_BY_ONE}:
         rule = _rule(path)
         owner, name = _owner(package, path)

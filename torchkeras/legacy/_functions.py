@@ -3,6 +3,7 @@
 import functools
 import inspect
 import json
+import os
 import pathlib
 import queue
 import tempfile
@@ -15,17 +16,20 @@ from torchkeras import (
     backend,
     constraints,
     initializers,
+    layers,
     losses,
     metrics,
     models,
     ops,
     optimizers,
     regularizers,
+    tree,
     utils,
 )
 from torchkeras._errors import import_optional
 from torchkeras._op import computed_on_symbols
 from torchkeras._serialize import deserialize_keras_object
+from torchkeras.datasets import _files
 from torchkeras.legacy._door import warn_once
 
 __all__ = []
@@ -72,30 +76,40 @@ def activity_l2(l=0.01):  # noqa: E741 - Keras's name
 # ---------------------------------------------------------------- initializations
 
 
-def _initialization(make):
-    """A function of Keras 1, `f(shape, scale, name)`, that gives a variable."""
+def uniform(shape, scale=0.05, name=None, dim_ordering="th"):
+    """A variable with values between -scale and scale, whatever the order of its axes."""
+    return backend.variable(initializers.RandomUniform(-scale, scale)(tuple(shape)), name=name)
 
-    @functools.wraps(make)
-    def initialize(shape, scale=0.05, name=None, dim_ordering="default"):
-        return backend.variable(make(scale)(tuple(shape)), name=name)
 
+def normal(shape, scale=0.05, name=None, dim_ordering="th"):
+    """A variable with normal values of deviation scale, whatever the order of its axes."""
+    return backend.variable(initializers.RandomNormal(stddev=scale)(tuple(shape)), name=name)
+
+
+# What the variance is divided by: numerator, and how much inputs and outputs count.
+_SCALES = {
+    "glorot_normal": (normal, 2.0, (1, 1)),
+    "glorot_uniform": (uniform, 6.0, (1, 1)),
+    "he_normal": (normal, 2.0, (1, 0)),
+    "he_uniform": (uniform, 6.0, (1, 0)),
+    "lecun_uniform": (uniform, 3.0, (1, 0)),
+}
+
+
+def _scaled(kind):
+    def initialize(shape, name=None, dim_ordering="th"):
+        fan_in, fan_out = get_fans(shape, dim_ordering)
+        scale = (numerator / (share_in * fan_in + share_out * fan_out)) ** 0.5
+        return make(shape, scale, name=name)
+
+    make, numerator, (share_in, share_out) = _SCALES[kind]
+    initialize.__name__ = kind
+    initialize.__doc__ = f"A variable, `{kind}` by its numbers of inputs and outputs."
     return initialize
 
 
-@_initialization
-def uniform(scale):
-    """Uniform between -scale and scale."""
-    return initializers.RandomUniform(-scale, scale)
-
-
-@_initialization
-def normal(scale):
-    """Normal with deviation scale."""
-    return initializers.RandomNormal(stddev=scale)
-
-
 def _variable_of(name):
-    def initialize(shape, name=None, dim_ordering="default"):
+    def initialize(shape, name=None, dim_ordering="th"):
         return backend.variable(initializer(tuple(shape)), name=name)
 
     initializer = initializers.get(name)
@@ -104,10 +118,7 @@ def _variable_of(name):
     return initialize
 
 
-INITIALIZATIONS = {
-    name: _variable_of(name)
-    for name in "glorot_normal glorot_uniform he_normal he_uniform lecun_uniform".split()
-}
+INITIALIZATIONS = {name: _scaled(name) for name in _SCALES}
 
 
 def get_initialization(identifier, **kwargs):
@@ -117,23 +128,23 @@ def get_initialization(identifier, **kwargs):
     return INITIALIZATIONS.get(identifier) or OTHERS.get(identifier) or _variable_of(identifier)
 
 
-def zero(shape, name=None):
-    """A variable of zeros."""
+def zero(shape, name=None, dim_ordering="th"):
+    """A variable of zeros, whatever the order of its axes."""
     return backend.zeros(shape, name=name)
 
 
-def one(shape, name=None):
-    """A variable of ones."""
+def one(shape, name=None, dim_ordering="th"):
+    """A variable of ones, whatever the order of its axes."""
     return backend.ones(shape, name=name)
 
 
-def identity(shape, scale=1, name=None):
-    """A variable with `scale` on the diagonal."""
+def identity(shape, scale=1, name=None, dim_ordering="th"):
+    """A variable with `scale` on the diagonal, whatever the order of its axes."""
     return backend.variable(scale * np.identity(shape[0]), name=name)
 
 
-def orthogonal(shape, scale=1.1, name=None):
-    """A variable whose rows or columns are orthogonal."""
+def orthogonal(shape, scale=1.1, name=None, dim_ordering="th"):
+    """A variable whose rows or columns are orthogonal, whatever the order of its axes."""
     return backend.variable(initializers.Orthogonal(gain=scale)(tuple(shape)), name=name)
 
 
@@ -147,12 +158,27 @@ OTHERS = {
 }
 
 
-def get_fans(shape, dim_ordering="tf"):
-    """How many inputs and outputs a value of a kernel of that shape has."""
-    receptive = int(np.prod(shape[:-2])) if len(shape) > 2 else 1
-    if len(shape) > 2 and dim_ordering == "th":
+def get_fans(shape, dim_ordering="th"):
+    """How many inputs and outputs a value of a kernel of that shape has.
+
+    Args:
+        dim_ordering: "th" for kernels (outputs, inputs, rows, columns), "tf" for (rows, columns,
+            inputs, outputs).
+
+    Raises:
+        ValueError: another order.
+    """
+    if len(shape) == 2:
+        return shape[0], shape[1]
+    if len(shape) not in (4, 5):
+        side = int(np.sqrt(np.prod(shape)))
+        return side, side
+    if dim_ordering == "th":
         receptive = int(np.prod(shape[2:]))
         return shape[1] * receptive, shape[0] * receptive
+    if dim_ordering != "tf":
+        raise ValueError(f"Invalid dim_ordering. Received: dim_ordering={dim_ordering!r}")
+    receptive = int(np.prod(shape[:-2]))
     return shape[-2] * receptive, shape[-1] * receptive
 
 
@@ -234,6 +260,62 @@ def matthews_correlation(y_true, y_pred):
     fp, fn = ops.sum((1 - positive) * found), ops.sum(positive * (1 - found))
     below = ops.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
     return (tp * tn - fp * fn) / (below + backend.epsilon())
+
+
+class EigenvalueRegularizer(regularizers.Regularizer):
+    """A cost of the greatest singular value of a matrix, found by nine steps of the power method.
+
+    Args:
+        k: factor.
+    """
+
+    def __init__(self, k):
+        self.k = float(k)
+
+    def __call__(self, x):
+        if x.ndim > 2:
+            raise ValueError(
+                "EigenvalueRegularizer is only available for tensors of rank 2. "
+                f"Received: x of shape {tuple(x.shape)}"
+            )
+        covariance = x.T @ x
+        vector = covariance @ covariance.new_ones(len(covariance), 1)
+        for _ in range(8):
+            vector = covariance @ vector
+        value = (covariance @ vector).T @ vector / (vector.T @ vector)
+        return self.k * value.sqrt().sum()
+
+    def get_config(self):
+        """The arguments of the constructor."""
+        return {"k": self.k}
+
+
+class PyMetric(metrics.Metric):
+    """Base of metrics that compute in Python: `update_state` gets tensors on the CPU, outside of
+    any gradient, which NumPy and scikit-learn take, and `result` may give a plain number.
+
+    Subclasses define `update_state`, `result` and `reset_state`.
+    """
+
+    def __init__(self, name=None, dtype=None, **kwargs):
+        super().__init__(name=name, dtype=dtype, **kwargs)
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "update_state" in vars(cls):
+            cls.update_state = _on_the_host(cls.update_state)
+
+
+def _on_the_host(update_state):
+    @functools.wraps(update_state)
+    def updated(self, *args, **kwargs):
+        def plain(value):
+            return value.detach().cpu() if isinstance(value, torch.Tensor) else value
+
+        args, kwargs = tree.map_structure(plain, (args, kwargs))
+        return update_state(self, *args, **kwargs)
+
+    return updated
 
 
 def clone_metric(metric):
@@ -446,9 +528,9 @@ def categorical_probas_to_classes(p):
     return np.argmax(p, axis=1)
 
 
-def class_accuracy(y_true, y_pred):
+def class_accuracy(p, y):
     """Share of equal values."""
-    return float(np.mean(np.asarray(y_true) == np.asarray(y_pred)))
+    return float(np.mean(np.asarray(p) == np.asarray(y)))
 
 
 def binary_logloss(p, y):
@@ -554,6 +636,33 @@ def deconv_length(dim_size, stride_size, kernel_size, padding, output_padding=No
     return (dim_size - 1) * stride_size + width - 2 * pad + output_padding
 
 
+def np_conv_output_length(input_length, filter_size, border_mode, stride, dilation=1):
+    """Length of what a convolution gives, with Keras 1's name of the padding."""
+    return conv_output_length(input_length, filter_size, border_mode, stride, dilation)
+
+
+def np_conv_input_length(output_length, filter_size, border_mode, stride):
+    """Length of what a convolution was given, with Keras 1's name of the padding."""
+    return conv_input_length(output_length, filter_size, border_mode, stride)
+
+
+def np_convert_kernel(kernel, dim_ordering=None):
+    """A kernel with its spatial axes reversed.
+
+    Args:
+        dim_ordering: "th" where these are the last axes, "tf" where they are the first; None: by
+            `image_data_format`.
+    """
+    kernel = np.asarray(kernel)
+    if not 4 <= kernel.ndim <= 5:
+        raise ValueError(f"Invalid kernel shape: {kernel.shape}")
+    if (dim_ordering or backend.image_dim_ordering()) == "tf":
+        return convert_kernel(kernel)
+    return np.copy(
+        kernel[(slice(None), slice(None), *(slice(None, None, -1),) * (kernel.ndim - 2))]
+    )
+
+
 # ---------------------------------------------------------------- generic_utils
 
 
@@ -591,6 +700,11 @@ def has_arg(fn, name, accept_all=False):
     if accept_all and any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return True
     return name in parameters
+
+
+def getargspec(fn):
+    """The arguments of a function, see `inspect.getfullargspec`."""
+    return inspect.getfullargspec(fn)
 
 
 def object_list_uid(object_list):
@@ -736,15 +850,17 @@ def keras_test(func):
     return wrapper
 
 
-class GeneratorEnqueuer:
-    """Reads a generator ahead in a thread.
+class SequenceEnqueuer:
+    """Reads items ahead in a thread.
 
     Args:
-        generator: what it reads.
+        sequence: what is read.
+        use_multiprocessing: changes nothing; the thread runs beside the training in any case.
     """
 
-    def __init__(self, generator, use_multiprocessing=False, wait_time=0.05, random_seed=None):
-        self.sequence = generator
+    def __init__(self, sequence, use_multiprocessing=False):
+        self.sequence = sequence
+        self.use_multiprocessing = use_multiprocessing
         self._stop = threading.Event()
         self.queue = None
         self._thread = None
@@ -752,18 +868,24 @@ class GeneratorEnqueuer:
     def _items(self):
         yield from self.sequence
 
-    def start(self, workers=1, max_queue_size=10):
-        """Starts to read."""
+    def start(self, workers=1, max_queue_size=10, wait_time=0.05):
+        """Starts to read.
+
+        Args:
+            workers: changes nothing; one thread reads, so that the order stays.
+            max_queue_size: how many items are held ready.
+            wait_time: seconds between two looks whether there is room again.
+        """
         self.queue = queue.Queue(max_queue_size)
         self._stop.clear()
-        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread = threading.Thread(target=self._read, args=(wait_time,), daemon=True)
         self._thread.start()
 
-    def _read(self):
+    def _read(self, wait_time):
         for item in self._items():
             while not self._stop.is_set():
                 try:
-                    self.queue.put(item, timeout=0.05)
+                    self.queue.put(item, timeout=wait_time)
                     break
                 except queue.Full:
                     continue
@@ -790,7 +912,19 @@ class GeneratorEnqueuer:
                 continue
 
 
-class OrderedEnqueuer(GeneratorEnqueuer):
+class GeneratorEnqueuer(SequenceEnqueuer):
+    """Reads a generator ahead in a thread.
+
+    Args:
+        generator: what is read.
+        random_seed, wait_time: change nothing; they are about processes, of which there are none.
+    """
+
+    def __init__(self, generator, use_multiprocessing=False, random_seed=None, wait_time=None):
+        super().__init__(generator, use_multiprocessing)
+
+
+class OrderedEnqueuer(SequenceEnqueuer):
     """Reads a `Sequence` ahead in a thread, again and again.
 
     Args:
@@ -800,6 +934,7 @@ class OrderedEnqueuer(GeneratorEnqueuer):
     def __init__(self, sequence, use_multiprocessing=False, shuffle=False):
         super().__init__(sequence, use_multiprocessing)
         self.shuffle = shuffle
+        self._passed = threading.Event()
 
     def _items(self):
         while not self._stop.is_set():
@@ -810,6 +945,122 @@ class OrderedEnqueuer(GeneratorEnqueuer):
                 yield self.sequence[int(index)]
             if hasattr(self.sequence, "on_epoch_end"):
                 self.sequence.on_epoch_end()
+            self._passed.set()
+
+    def join_end_of_epoch(self):
+        """Waits until a pass has been read since the last time, at most 30 seconds."""
+        self._passed.wait(30)
+        self._passed.clear()
+
+
+# What processes of Keras 2 read from, by the number of the enqueuer.
+_shared_data = {}
+
+
+def init_pool(seqs):
+    """Sets what `get_index` reads from: sequences by number."""
+    _shared_data.update(seqs)
+
+
+def init_pool_generator(gens, random_seed=None):
+    """Sets what `next_sample` reads from: generators by number.
+
+    Args:
+        random_seed: seeds NumPy's random numbers.
+    """
+    _shared_data.update(gens)
+    if random_seed is not None:
+        np.random.seed(random_seed)
+
+
+def get_index(uid, i):
+    """An item of the sequence of that number."""
+    return _shared_data[uid][i]
+
+
+def next_sample(uid):
+    """The next item of the generator of that number."""
+    return next(_shared_data[uid])
+
+
+# ---------------------------------------------------------------- drawings
+
+
+def is_model(layer):
+    """Whether a layer is a model."""
+    return isinstance(layer, models.Model)
+
+
+def is_wrapped_model(layer):
+    """Whether a layer is a wrapper around a model."""
+    return isinstance(layer, layers.Wrapper) and is_model(layer.layer)
+
+
+def add_edge(dot, src, dst):
+    """Draws an arrow in a picture of pydot, unless it is there."""
+    if not dot.get_edge(src, dst):
+        dot.add_edge(import_optional("pydot", "`add_edge`").Edge(src, dst))
+
+
+# ---------------------------------------------------------------- tests
+
+
+def layer_test(
+    layer_cls,
+    kwargs=None,
+    input_shape=None,
+    input_dtype=None,
+    input_data=None,
+    expected_output=None,
+    expected_output_dtype=None,
+    fixed_batch_size=False,
+):
+    """Checks that a layer does what a layer should: shapes, configuration, weights, training.
+
+    Args:
+        layer_cls: the class, made with `kwargs`.
+        input_shape: a shape, of which None becomes a random size; or `input_data` instead.
+        expected_output: what it must give for `input_data`.
+        fixed_batch_size: whether the input's first size is known.
+
+    Returns:
+        the layer's outputs for the data.
+
+    Raises:
+        AssertionError: it does not.
+    """
+    kwargs = kwargs or {}
+    if input_data is None:
+        shape = [np.random.randint(1, 4) if size is None else size for size in input_shape]
+        input_data = (10 * np.random.random(shape)).astype(input_dtype or "float32")
+    input_shape = input_data.shape if input_shape is None else tuple(input_shape)
+    dtype = input_dtype or str(input_data.dtype)
+    layer = layer_cls(**kwargs)
+    batch_size = input_shape[0] if fixed_batch_size else None
+    x = layers.Input(batch_shape=(batch_size, *input_shape[1:]), dtype=dtype)
+    y = layer(x)
+    if expected_output_dtype is not None:
+        assert y.dtype == expected_output_dtype, (y.dtype, expected_output_dtype)
+    model = models.Model(x, y)
+    outputs = model.predict(input_data, verbose=0)
+    for size, wanted in zip(outputs.shape, layer.compute_output_shape(input_shape), strict=True):
+        assert wanted in (None, size), f"{layer.name} gave {outputs.shape}"
+    if expected_output is not None:
+        np.testing.assert_allclose(outputs, expected_output, rtol=1e-3)
+    recovered = models.Model.from_config(model.get_config())
+    recovered.set_weights(model.get_weights())
+    np.testing.assert_allclose(recovered.predict(input_data, verbose=0), outputs, rtol=1e-3)
+    layer = layer_cls.from_config(layer.get_config())
+    weights = model.get_weights()
+    model = models.Sequential(
+        [layers.Input(batch_shape=(batch_size, *input_shape[1:]), dtype=dtype), layer]
+    )
+    model.set_weights(weights)
+    outputs = model.predict(input_data, verbose=0)
+    model.compile("rmsprop", "mse")
+    if model.trainable_weights:
+        model.train_on_batch(input_data, outputs)
+    return outputs
 
 
 # ---------------------------------------------------------------- engine.training
@@ -842,6 +1093,64 @@ def weighted_objective(fn):
         return ops.mean(values)
 
     return weighted
+
+
+def slice_X(X, start=None, stop=None):  # noqa: N802, N803 - Keras's names
+    """Keras 1's name of `slice_arrays`."""
+    return slice_arrays(X, start, stop)
+
+
+# ---------------------------------------------------------------- images and data sets
+
+
+def load_batch(fpath, label_key="labels"):
+    """Images and labels of one file of the Python version of CIFAR."""
+    folder, name = os.path.split(os.path.abspath(fpath))
+    x, y = _files._load_batches(folder, [name], label_key)
+    if backend.image_data_format() == "channels_last":
+        x = x.transpose(0, 3, 1, 2)
+    return x, y.reshape(-1).tolist()
+
+
+def list_pictures(directory, ext="jpg|jpeg|bmp|png"):
+    """The paths of the pictures in a folder and those below.
+
+    Args:
+        ext: suffixes, with `|` between them.
+    """
+    suffixes = tuple(f".{suffix}" for suffix in ext.split("|"))
+    return [
+        os.path.join(root, name)
+        for root, _, names in os.walk(directory)
+        for name in sorted(names)
+        if name.endswith(suffixes)
+    ]
+
+
+def transform_matrix_offset_center(matrix, x, y):
+    """An affine map (3, 3) around the middle of an image of `x` by `y`, not around its corner."""
+    middle = np.array([x, y]) / 2 + 0.5
+    there, back = np.eye(3), np.eye(3)
+    there[:2, 2], back[:2, 2] = middle, -middle
+    return there @ np.asarray(matrix) @ back
+
+
+def apply_transform(x, transform_matrix, channel_axis=0, fill_mode="nearest", cval=0.0):
+    """An image whose places are those that an affine map (3, 3) takes the new ones to.
+
+    Args:
+        fill_mode: "nearest", "constant", "reflect" or "wrap": what lies outside.
+        cval: what lies outside with "constant".
+    """
+    ndimage = import_optional("scipy.ndimage", "`apply_transform`")
+    matrix = np.asarray(transform_matrix)
+    channels = [
+        ndimage.affine_transform(
+            channel, matrix[:2, :2], matrix[:2, 2], order=0, mode=fill_mode, cval=cval
+        )
+        for channel in np.moveaxis(np.asarray(x), channel_axis, 0)
+    ]
+    return np.moveaxis(np.stack(channels), 0, channel_axis)
 
 
 def flip_axis(x, axis):

@@ -11,21 +11,32 @@ import math
 import numpy as np
 import torch
 
-from torchkeras import _symbolic, backend, layers, tree
+from torchkeras import _symbolic, backend, dtype_policies, layers, tree
 from torchkeras._data.dataset import PyDataset
 from torchkeras._errors import import_optional
+from torchkeras._serialize import CustomObjectScope
 from torchkeras._symbolic import KerasTensor
 from torchkeras._training.trainer import Trainer
 from torchkeras._variable import Variable
+from torchkeras.callbacks import CallbackList
 from torchkeras.layers import Layer
 from torchkeras.layers._spec import check_inputs
 from torchkeras.legacy._door import Rule, warn_once
-from torchkeras.metrics import Mean, Metric
+from torchkeras.legacy._file_utils import (
+    load_weights_from_hdf5_group,
+    load_weights_from_hdf5_group_by_name,
+    save_weights_to_hdf5_group,
+)
+from torchkeras.metrics import FBetaScore, Mean, Metric, R2Score
 from torchkeras.models import Model, Sequential
 from torchkeras.models._live import extras_of, live_value
-from torchkeras.optimizers import Optimizer
+from torchkeras.ops._core import as_tensor
+from torchkeras.optimizers import LossScaleOptimizer, Optimizer
+from torchkeras.regularizers import Regularizer
 
-__all__ = ["OldAttribute", "install"]
+__all__ = ["OldAttribute", "give_members", "install", "open_doors"]
+
+_PACKAGE = __name__.rpartition(".")[0]
 
 
 class OldAttribute:
@@ -204,9 +215,32 @@ class LayerOfKeras2:
         """The losses of the layer."""
         return self.losses
 
-    def assert_input_compatibility(self, inputs):
-        """Checks inputs against `input_spec`."""
-        check_inputs(self.input_spec, inputs, self.name)
+    def assert_input_compatibility(self, inputs=None, input=None):
+        """Checks inputs against `input_spec`; `input` is what Keras 1 called them."""
+        check_inputs(self.input_spec, input if inputs is None else inputs, self.name)
+
+    def create_input_layer(self, batch_input_shape, input_dtype=None, name=None):
+        """Calls the layer on a new symbolic tensor."""
+        self(layers.Input(batch_shape=batch_input_shape, dtype=input_dtype, name=name))
+
+    def add_inbound_node(self, inbound_layers, node_indices=None, tensor_indices=None):
+        """Calls the layer on the outputs of others.
+
+        Args:
+            node_indices: which of their calls are meant; None: the first.
+            tensor_indices: which of the outputs of each call; None: the first.
+        """
+        sources = tree.flatten(inbound_layers)
+        nodes = [0] * len(sources) if node_indices is None else tree.flatten(node_indices)
+        places = [0] * len(sources) if tensor_indices is None else tree.flatten(tensor_indices)
+        self(
+            _alone(
+                [
+                    _node(layer, node, "output").output_tensors[place]
+                    for layer, node, place in zip(sources, nodes, places, strict=True)
+                ]
+            )
+        )
 
     def finalize_state(self):
         """Called after `adapt`; there is nothing left to do."""
@@ -378,6 +412,18 @@ class ModelOfKeras2:
             else:
                 Layer.add_loss(self, loss)
 
+    def save_weights_to_hdf5_group(self, f):
+        """Writes the weights to an HDF5 file or group, layer by layer."""
+        save_weights_to_hdf5_group(f, self.layers)
+
+    def load_weights_from_hdf5_group(self, f):
+        """Reads the weights from an HDF5 file or group, layer by layer."""
+        load_weights_from_hdf5_group(f, self.layers)
+
+    def load_weights_from_hdf5_group_by_name(self, f):
+        """Reads the weights of the layers whose names are in an HDF5 file or group."""
+        load_weights_from_hdf5_group_by_name(f, self.layers)
+
     @OldAttribute
     def state_updates(self):
         """Changes are made as they come up, so there are none to be made."""
@@ -480,13 +526,75 @@ class MetricOfKeras2:
         """The result is a scalar."""
         return ()
 
+    def add_loss(self, losses, inputs=None):
+        """Adds to `losses`; scalars, or functions that give them.
+
+        Args:
+            inputs: changes nothing; all runs at once.
+        """
+        self.__dict__.setdefault("_added_losses", []).extend(tree.flatten(losses))
+
+    def add_metric(self, value, name=None):
+        """Adds a value to the metric of that name among `metrics`: its mean."""
+        found = self.__dict__.setdefault("_added_metrics", {})
+        if name not in found:
+            found[name] = Mean(name=name)
+        found[name].update_state(as_tensor(value))
+
+    def get_build_config(self):
+        """What `build_from_config` needs: nothing."""
+        return {}
+
+    def build_from_config(self, config):
+        """Builds the metric."""
+        self.build(config.get("input_shape"))
+
+    def save_own_variables(self, store):
+        """Puts the variables into a dict, by their numbers."""
+        for number, variable in enumerate(self.variables):
+            store[str(number)] = variable.numpy()
+
+    def load_own_variables(self, store):
+        """Sets the variables from a dict that `save_own_variables` filled.
+
+        Raises:
+            ValueError: not as many as the metric has.
+        """
+        if len(store.keys()) != len(self.variables):
+            raise ValueError(
+                f"Metric '{self.name}' expected {len(self.variables)} variables. "
+                f"Received: {len(store.keys())} saved ones"
+            )
+        for number, variable in enumerate(self.variables):
+            variable.assign(np.asarray(store[str(number)]))
+
+    @OldAttribute
+    def losses(self):
+        """What `add_loss` was given."""
+        added = self.__dict__.get("_added_losses", [])
+        return [loss() if callable(loss) else loss for loss in added]
+
+    @OldAttribute
+    def metrics(self):
+        """What `add_metric` made."""
+        return list(self.__dict__.get("_added_metrics", {}).values())
+
+    @OldAttribute
+    def input(self):
+        """Not there: a metric is no part of a graph."""
+        raise AttributeError(f"The metric {self.name} has never been called on a symbolic input.")
+
+    @OldAttribute
+    def output(self):
+        """Not there: a metric is no part of a graph."""
+        raise AttributeError(f"The metric {self.name} has never been called on a symbolic input.")
+
+    dtype_policy = OldAttribute(lambda self: self._dtype_policy)
     weights = OldAttribute(lambda self: self.variables)
     trainable_weights = OldAttribute(lambda self: [])
     trainable_variables = OldAttribute(lambda self: [])
     non_trainable_weights = OldAttribute(lambda self: self.variables)
     non_trainable_variables = OldAttribute(lambda self: self.variables)
-    losses = OldAttribute(lambda self: [])
-    metrics = OldAttribute(lambda self: [])
     trainable = OldAttribute(lambda self: False)
     built = OldAttribute(lambda self: True)
     compute_dtype = OldAttribute(lambda self: self.dtype)
@@ -494,6 +602,27 @@ class MetricOfKeras2:
     supports_masking = OldAttribute(lambda self: False)
     input_spec = OldAttribute(lambda self: None)
     activity_regularizer = OldAttribute(lambda self: None)
+
+
+class ScoreOfKeras2:
+    """Members of metrics that are built for the shapes of a batch."""
+
+    def build(self, y_true_shape, y_pred_shape):
+        """Makes the variables."""
+        if not self._built:
+            self._build(tuple(y_true_shape), tuple(y_pred_shape))
+
+
+class RegularizerOfKeras1:
+    """Members of a regularizer."""
+
+    def set_param(self, _):
+        """Does nothing, as since Keras 1.2; a regularizer is called on its weight."""
+        warn_once("`set_param` of a regularizer has no effect any more.", stacklevel=2)
+
+    def set_layer(self, _):
+        """Does nothing, as since Keras 1.2; a regularizer is called on its layer's outputs."""
+        warn_once("`set_layer` of a regularizer has no effect any more.", stacklevel=2)
 
 
 class UpdateOfOptimizer:
@@ -548,6 +677,160 @@ class OptimizerOfKeras2:
     def aggregate_gradients(self, grads_and_vars):
         """The gradients themselves: one process trains."""
         return grads_and_vars
+
+
+def _scale_of(optimizer):
+    return optimizer._scale.get() if optimizer.built else optimizer.initial_scale
+
+
+class ScalingOfKeras2:
+    """Members of `LossScaleOptimizer`, for training loops of one's own: the next step after
+    `get_unscaled_gradients` takes gradients as that gives them."""
+
+    def get_scaled_loss(self, loss):
+        """The loss, or the function that gives it, times the current scale."""
+        if callable(loss):
+            return lambda: self.scale_loss(loss())
+        return self.scale_loss(loss)
+
+    def get_unscaled_gradients(self, grads):
+        """Gradients of a scaled loss divided by the scale; None stays."""
+        self.__dict__["_is_unscaled"] = True
+        scale = _scale_of(self)
+        return [None if grad is None else grad / scale for grad in grads]
+
+    @OldAttribute
+    def loss_scale(self):
+        """The current scale, as a tensor."""
+        return torch.tensor(_scale_of(self), dtype=torch.float32)
+
+    @OldAttribute
+    def dynamic(self):
+        """Whether the scale changes: it does."""
+        return True
+
+    @OldAttribute
+    def dynamic_counter(self):
+        """Number of steps since the scale last changed."""
+        return self.step_counter if self.built else torch.zeros((), dtype=torch.int32)
+
+
+class CallbackListOfKeras2:
+    """Members of a list of callbacks."""
+
+    def make_logs(self, model, logs, outputs, mode, prefix=""):
+        """Logs with the values of a batch: under the names of the metrics in mode "train" and
+        "test", else as "outputs"."""
+        if not self.callbacks:
+            return logs
+        names = model.metrics_names
+        if mode in ("train", "test") and names:
+            logs.update({prefix + name: value for name, value in zip(names, outputs, strict=False)})
+        else:
+            logs["outputs"] = outputs
+        return logs
+
+
+# ---------------------------------------------------------------- doors of optimizers and metrics
+
+
+def _scaled_apply_door(apply):
+    def of_unscaled(self, grads, trainable_variables=None):
+        if self.__dict__.pop("_is_unscaled", False):
+            # `apply` divides by the scale itself.
+            scale = _scale_of(self)
+            grads = [None if grad is None else grad * scale for grad in grads]
+        return apply(self, grads, trainable_variables)
+
+    return of_unscaled
+
+
+def _apply_gradients_door(apply_gradients):
+    """What Keras 2 was told besides changes nothing: operations have no names, and the gradients
+    of several processes are joined before."""
+
+    def with_name(
+        self,
+        grads_and_vars,
+        name=None,
+        skip_gradients_aggregation=False,
+        experimental_aggregate_gradients=True,
+    ):
+        return apply_gradients(self, grads_and_vars)
+
+    return with_name
+
+
+def _reference_door(add_variable_from_reference):
+    def named_of_old(
+        self,
+        reference_variable=None,
+        name=None,
+        initializer="zeros",
+        *,
+        model_variable=None,
+        variable_name=None,
+        shape=None,
+        initial_value=None,
+    ):
+        reference = model_variable if reference_variable is None else reference_variable
+        name = variable_name if name is None else name
+        if shape is None and initial_value is None:
+            return add_variable_from_reference(self, reference, name, initializer)
+        if initial_value is None:
+            initial_value = torch.zeros(tuple(shape), dtype=reference.dtype)
+        value = as_tensor(initial_value).to(reference.device, reference.dtype)
+        return self._add_like(reference, name, value.clone())
+
+    return named_of_old
+
+
+def _metric_door(init):
+    def as_layer(self, *args, activity_regularizer=None, trainable=True, **kwargs):
+        for name in ("autocast", "input_dim", "input_shape"):
+            # A metric casts by its dtype and has no shape of inputs.
+            kwargs.pop(name, None)
+        init(self, *args, **kwargs)
+        if activity_regularizer is not None or trainable is not True:
+            self.trainable, self.activity_regularizer = trainable, activity_regularizer
+
+    return as_layer
+
+
+def _mask_door(compute_mask):
+    def with_mask(self, inputs=None, previous_mask=None, *, mask=None, input=None, input_mask=None):
+        given = [m for m in (previous_mask, mask, input_mask) if m is not None]
+        inputs = input if inputs is None else inputs
+        return compute_mask(self, inputs, given[0] if given else None)
+
+    return with_mask
+
+
+def _policy_door(from_config):
+    def with_objects(cls, config, custom_objects=None):
+        with CustomObjectScope(custom_objects or {}):
+            return from_config.__func__(cls, config)
+
+    return classmethod(with_objects)
+
+
+def _cached_door(from_config):
+    def with_cache(cls, config, custom_objects=None, layer_cache=None):
+        if layer_cache is None:
+            return from_config.__func__(cls, config, custom_objects)
+        layers_of = config if isinstance(config, list) else config["layers"]
+        with CustomObjectScope(custom_objects or {}):
+            return cls([_cached(part, layer_cache) for part in layers_of])
+
+    return classmethod(with_cache)
+
+
+def _cached(config, cache):
+    """The layer of that name in a cache, into which it is put when it is not there yet."""
+    name = config["config"]["name"]
+    if name not in cache:
+        cache[name] = layers.deserialize(config)
+    return cache[name]
 
 
 # ---------------------------------------------------------------- the doors of training
@@ -633,6 +916,13 @@ DOORS = (
     (Trainer, "compile", _compile_door),
     (Model, "save_weights", _weights_door),
     (Metric, "add_weight", _add_weight_door),
+    (Metric, "__init__", _metric_door),
+    (Layer, "compute_mask", _mask_door),
+    (Optimizer, "apply_gradients", _apply_gradients_door),
+    (Optimizer, "add_variable_from_reference", _reference_door),
+    (LossScaleOptimizer, "apply", _scaled_apply_door),
+    (dtype_policies.DTypePolicy, "from_config", _policy_door),
+    (Sequential, "from_config", _cached_door),
 )
 SOURCES = (
     (LayerOfKeras2, Layer),
@@ -640,6 +930,11 @@ SOURCES = (
     (SequentialOfKeras1, Sequential),
     (MetricOfKeras2, Metric),
     (OptimizerOfKeras2, Optimizer),
+    (ScoreOfKeras2, FBetaScore),
+    (ScoreOfKeras2, R2Score),
+    (ScalingOfKeras2, LossScaleOptimizer),
+    (RegularizerOfKeras1, Regularizer),
+    (CallbackListOfKeras2, CallbackList),
 )
 # Members that today's classes have for the message that they are gone.
 REPLACED = {"add_loss", "add_metric"}
@@ -647,20 +942,37 @@ REPLACED = {"add_loss", "add_metric"}
 
 def install() -> None:
     """Gives the members to the classes of today; those have precedence."""
-    for owner, name, door in DOORS:
-        function = vars(owner)[name]
-        made = door(function)
-        made.__wrapped__ = function
-        made.__name__, made.__qualname__ = function.__name__, function.__qualname__
-        made.__doc__, made.__module__ = function.__doc__, function.__module__
-        setattr(owner, name, made)
+    open_doors(DOORS)
     for sequential in (layers.RNN, layers.SimpleRNN, layers.LSTM, layers.GRU, layers.Conv1D):
         sequential._has_steps = True
     Model._with_new_names = staticmethod(_named_ends)
-    for source, target in SOURCES:
+    give_members(SOURCES)
+
+
+def open_doors(doors) -> None:
+    """Puts wrappers around methods: rows of a class, a name, and a function that makes one."""
+    for owner, name, door in doors:
+        function = inspect.getattr_static(owner, name)
+        made = door(function)
+        inner, outer = getattr(function, "__func__", function), getattr(made, "__func__", made)
+        outer.__wrapped__ = inner
+        outer.__name__, outer.__qualname__ = inner.__name__, inner.__qualname__
+        outer.__doc__, outer.__module__ = inner.__doc__, inner.__module__
+        setattr(owner, name, made)
+
+
+def give_members(sources) -> None:
+    """Gives the members of classes to others, for each pair, where those lack them."""
+    for source, target in sources:
         for name, member in vars(source).items():
             if name.startswith("__"):
                 continue
             found = inspect.getattr_static(target, name, None)
-            if found is None or name in REPLACED or isinstance(found, OldAttribute):
+            if found is None or name in REPLACED or _is_old(found):
                 setattr(target, name, member)
+
+
+def _is_old(member) -> bool:
+    """Whether a member is one of those given here, for all classes of a kind."""
+    module = getattr(member, "__module__", None) or ""
+    return isinstance(member, OldAttribute) or module.startswith(_PACKAGE)

@@ -10,12 +10,12 @@ import types
 from importlib.machinery import ModuleSpec
 
 from torchkeras import (
+    activations,
     backend,
     callbacks,
     constraints,
     layers,
     losses,
-    metrics,
     models,
     optimizers,
     regularizers,
@@ -23,7 +23,10 @@ from torchkeras import (
     utils,
 )
 from torchkeras._symbolic import Node
+from torchkeras.applications._keras1 import keras_modules_injection
+from torchkeras.legacy import _callbacks, _dynamic, _file_utils, _metric_utils, _premade
 from torchkeras.legacy import _functions as functions
+from torchkeras.legacy import _training_utils as training_utils
 from torchkeras.legacy import layers as old_layers
 
 __all__ = ["MODULES", "NAMES", "install"]
@@ -47,16 +50,19 @@ _MERGE = {"Merge": old_layers.Merge, "merge": old_layers.merge}
 NAMES = {
     "layers": {
         **{name: getattr(old_layers, name) for name in old_layers.__all__ if name != "merge"},
-        "ConvLSTM2DCell": layers.convolutional_recurrent.ConvLSTMCell,
         "deserialize_keras_object": saving.deserialize_keras_object,
+        # Where files find them.
+        **_named(_dynamic, "DynamicEmbedding DynamicLookup"),
     },
     "models": {
         **_IS_LAYER_LIKE,
         **_GET_SOURCES,
+        **_named(_premade, " ".join(_premade.__all__)),
         "Merge": old_layers.Merge,
         "Node": Node,
         **_named(functions, "model_from_config model_from_yaml"),
     },
+    "callbacks": _named(_callbacks, "SidecarEvaluatorModelExport"),
     "constraints": {
         **_named(constraints, "maxnorm=MaxNorm nonneg=NonNeg unitnorm=UnitNorm"),
         **_named(functions, "RadialConstraint radial_constraint=RadialConstraint"),
@@ -64,6 +70,7 @@ NAMES = {
     "regularizers": {
         **_named(regularizers, "WeightRegularizer=L1L2 ActivityRegularizer=L1L2"),
         **_named(functions, "L1L2Regularizer l1l2 activity_l1 activity_l2 activity_l1l2=l1l2"),
+        **_named(functions, "EigenvalueRegularizer"),
     },
     "losses": {
         **_named(losses, "cosine=cosine_similarity cosine_proximity=cosine_similarity"),
@@ -77,6 +84,7 @@ NAMES = {
             "cosine_proximity cosine_similarity=cosine_proximity f1score=fmeasure fbeta_score "
             "fmeasure fscore=fmeasure matthews_correlation precision recall",
         ),
+        **_named(_metric_utils, "Reduce SensitivitySpecificityBase"),
     },
     "optimizers": {
         **_named(
@@ -89,17 +97,27 @@ NAMES = {
     "utils": {
         **_named(
             functions,
-            "GeneratorEnqueuer OrderedEnqueuer SequenceEnqueuer=GeneratorEnqueuer HDF5Matrix "
+            "GeneratorEnqueuer OrderedEnqueuer SequenceEnqueuer HDF5Matrix "
             "convert_all_kernels_in_model multi_gpu_model print_summary to_ordinal "
             "warmstart_embedding_matrix",
         ),
+        **_named(_file_utils, "H5Dict"),
+    },
+    "preprocessing.image": _named(
+        functions, "apply_transform flip_axis list_pictures transform_matrix_offset_center"
+    ),
+    "applications": {"keras_modules_injection": keras_modules_injection},
+    "applications.mobilenet": {
+        "DepthwiseConv2D": layers.DepthwiseConv2D,
+        "relu6": activations.relu6,
     },
 }
 
 _NP_UTILS = _named(
     functions,
     "probas_to_classes categorical_probas_to_classes accuracy=class_accuracy binary_logloss "
-    "multiclass_logloss convert_kernel conv_output_length conv_input_length",
+    "multiclass_logloss convert_kernel=np_convert_kernel conv_output_length=np_conv_output_length "
+    "conv_input_length=np_conv_input_length",
 )
 _LAYER_UTILS = _named(
     functions,
@@ -122,19 +140,26 @@ _SAVING = {
     **_named(models, "model_from_json"),
     **_named(functions, "model_from_config model_from_yaml"),
 }
+_GROUPS = _named(
+    _file_utils,
+    "load_attributes_from_hdf5_group load_weights_from_hdf5_group "
+    "load_weights_from_hdf5_group_by_name pickle_model preprocess_weights_for_loading "
+    "save_attributes_to_hdf5_group save_weights_to_hdf5_group unpickle_model",
+)
 _TRAINING = {
     "Model": models.Model,
     **_named(
         functions,
-        "GeneratorEnqueuer OrderedEnqueuer batch_shuffle make_batches slice_X=slice_arrays "
-        "slice_arrays weighted_objective",
+        "GeneratorEnqueuer OrderedEnqueuer batch_shuffle make_batches slice_X slice_arrays "
+        "weighted_objective",
     ),
+    **_named(training_utils, " ".join(training_utils.__all__)),
 }
 _GENERIC = _named(
     functions,
-    "check_for_unexpected_keys get_from_module has_arg is_all_none make_tuple object_list_uid "
-    "slice_arrays to_list transpose_shape unpack_singleton",
-)
+    "check_for_unexpected_keys get_from_module getargspec has_arg is_all_none make_tuple "
+    "object_list_uid slice_arrays to_list transpose_shape unpack_singleton",
+) | _named(_file_utils, "func_dump func_load")
 _INITIALIZATIONS = {
     **functions.INITIALIZATIONS,
     **_named(functions, "get_fans identity normal one orthogonal uniform zero"),
@@ -154,13 +179,13 @@ MODULES = {
         ).split()
     },
     "layers.merge": ({}, ["layers"]),
-    "layers.experimental": ({}, ["layers"]),
+    "layers.experimental": (_named(_dynamic, "DynamicEmbedding DynamicLookup"), ["layers"]),
     "layers.preprocessing": ({}, ["layers"]),
     "legacy.layers": ({}, ["layers"]),
     "engine": (_TOPOLOGY, ["layers", "models"]),
     "engine.topology": (_TOPOLOGY, ["layers", "models"]),
     "engine.base_layer": (
-        {**_TOPOLOGY, "disable_tracking": lambda function: function},
+        {**_TOPOLOGY, "disable_tracking": lambda func: func},
         ["layers"],
     ),
     "engine.input_layer": (_IS_LAYER_LIKE, []),
@@ -169,14 +194,14 @@ MODULES = {
     "engine.network": ({"Network": models.Model, **_TOPOLOGY}, []),
     "engine.functional": ({"Functional": models._functional.Functional}, ["models"]),
     "engine.sequential": ({"Sequential": models.Sequential}, []),
-    "engine.saving": (_SAVING, ["saving"]),
+    "engine.saving": ({**_SAVING, **_GROUPS}, ["saving"]),
     "engine.training": (_TRAINING, ["models"]),
     "engine.training_utils": (_TRAINING, []),
     "engine.data_adapter": ({}, ["utils"]),
     "objectives": ({}, ["losses"]),
     "initializations": (_INITIALIZATIONS, []),
     "callbacks.callbacks": ({}, ["callbacks"]),
-    "callbacks.experimental": ({}, ["callbacks"]),
+    "callbacks.experimental": (_named(_dynamic, "UpdateEmbeddingCallback"), ["callbacks"]),
     "callbacks.tensorboard_v1": (_named(callbacks, "TensorBoard"), []),
     "callbacks.tensorboard_v2": (_named(callbacks, "TensorBoard"), []),
     "backend.common": ({}, ["backend"]),
@@ -199,16 +224,31 @@ MODULES = {
         for name in "adam gradient_descent rmsprop adagrad adadelta adamax nadam ftrl".split()
     },
     "optimizer_v2.learning_rate_schedule": ({}, ["optimizers.schedules"]),
-    "experimental": ({}, ["optimizers.schedules"]),
-    "metrics.experimental": ({"PyMetric": metrics.Metric}, []),
-    "models.experimental": ({}, ["models"]),
+    "experimental": (
+        {
+            **_named(_premade, "LinearModel WideDeepModel"),
+            **_named(utils, "SidecarEvaluator"),
+        },
+        ["optimizers.schedules"],
+    ),
+    "metrics.experimental": (_named(functions, "PyMetric"), []),
+    "models.experimental": (_named(_premade, "SharpnessAwareMinimization"), ["models"]),
     "mixed_precision.experimental": ({}, ["mixed_precision"]),
-    "datasets.cifar": (_named(sys.modules["torchkeras.datasets.cifar10"], "load_batch"), []),
+    "datasets.cifar": (_named(functions, "load_batch"), []),
     "utils.np_utils": (_NP_UTILS, ["utils"]),
     "utils.generic_utils": (_GENERIC, ["utils", "utils.layer_utils"]),
-    "utils.data_utils": ({}, ["utils"]),
+    "utils.data_utils": (
+        {
+            **_named(functions, "get_index init_pool init_pool_generator next_sample"),
+            **_named(_file_utils, "validate_file"),
+        },
+        ["utils"],
+    ),
     "utils.layer_utils": ({**_LAYER_UTILS, **_GET_SOURCES}, ["utils"]),
-    "utils.vis_utils": (_named(functions, "plot model_to_dot"), ["utils"]),
+    "utils.vis_utils": (
+        _named(functions, "add_edge is_model is_wrapped_model plot model_to_dot"),
+        ["utils"],
+    ),
     "utils.visualize_util": (_named(functions, "plot model_to_dot"), ["utils"]),
     "utils.conv_utils": (
         {
@@ -221,12 +261,43 @@ MODULES = {
         },
         [],
     ),
-    "utils.io_utils": (_named(functions, "HDF5Matrix"), ["utils"]),
-    "utils.losses_utils": (_named(functions, "Reduction"), ["losses"]),
-    "utils.metrics_utils": (_named(functions, "Reduction to_list"), ["metrics"]),
+    "utils.io_utils": (
+        {
+            **_named(functions, "HDF5Matrix"),
+            **_named(
+                _file_utils,
+                "H5Dict ask_to_proceed_with_overwrite h5dict=H5Dict load_array "
+                "load_from_binary_h5py save_array save_to_binary_h5py",
+            ),
+        },
+        ["utils"],
+    ),
+    "utils.losses_utils": (
+        {
+            **_named(functions, "Reduction"),
+            **_named(
+                _metric_utils,
+                "broadcast_weights compute_weighted_loss reduce_weighted_loss "
+                "squeeze_or_expand_dimensions",
+            ),
+        },
+        ["losses"],
+    ),
+    "utils.metrics_utils": (
+        {
+            **_named(functions, "to_list"),
+            **_named(
+                _metric_utils,
+                "AUCCurve AUCSummationMethod ConfusionMatrix Reduction=MetricReduction "
+                "assert_thresholds_range filter_top_k parse_init_thresholds result_wrapper "
+                "update_confusion_matrix_variables update_state_wrapper weighted_assign_add",
+            ),
+        },
+        ["metrics"],
+    ),
     "utils.multi_gpu_utils": (_named(functions, "multi_gpu_model"), []),
     "utils.training_utils": (_named(functions, "multi_gpu_model"), []),
-    "utils.test_utils": (_named(functions, "get_test_data keras_test"), []),
+    "utils.test_utils": (_named(functions, "get_test_data keras_test layer_test"), []),
     "utils.tf_utils": ({}, ["utils"]),
     "utils.image_utils": ({}, ["utils"]),
     "utils.image_dataset": ({}, ["utils"]),
@@ -235,6 +306,7 @@ MODULES = {
     "saving.save": (_SAVING, ["saving"]),
     "saving.hdf5_format": (_SAVING, ["saving"]),
     "saving.saving_utils": (_SAVING, ["saving"]),
+    "applications.mobilenetv2": ({}, ["applications.mobilenet_v2"]),
     "preprocessing.image_dataset": ({}, ["utils"]),
     "preprocessing.timeseries": ({}, ["utils"]),
 }

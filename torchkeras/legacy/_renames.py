@@ -3,10 +3,20 @@
 `ARGUMENTS` maps the path of a class or function to text: entries `old=new`, several old names that
 make one new as `old+old=new`, and `old=` for what needs no argument any more. `ORDERS` holds the
 positional orders of Keras 1.2.2 where they differ, `DEFAULTS` the defaults that went with the old
-names, `VALUES` the values that are written differently.
+names, `VALUES` the values that are written differently. `METHODS` are those that models call at
+each step: their old names are taken in without a word.
 """
 
-__all__ = ["ALWAYS", "ARGUMENTS", "DEFAULTS", "INITIALIZED", "ORDERS", "VALUES"]
+__all__ = [
+    "ALWAYS",
+    "ARGUMENTS",
+    "DEFAULTS",
+    "INITIALIZED",
+    "METHODS",
+    "ORDERS",
+    "SERIALIZED",
+    "VALUES",
+]
 
 _BIAS = "b_regularizer=bias_regularizer b_constraint=bias_constraint bias=use_bias "
 _WEIGHTS = (
@@ -27,6 +37,12 @@ _RECURRENT = (
 )
 _QUEUE = "max_q_size=max_queue_size nb_worker=workers pickle_safe=use_multiprocessing "
 
+# Namespaces with the functions `serialize` and `deserialize`.
+SERIALIZED = (
+    "activations constraints initializers layers losses metrics optimizers optimizers.schedules "
+    "regularizers"
+).split()
+
 ARGUMENTS = {
     # Layers
     "layers.Dense": "output_dim=units " + _WEIGHTS,
@@ -37,6 +53,8 @@ ARGUMENTS = {
     "layers.Conv2DTranspose": _CONV_2D + "output_shape= ",
     "layers.Conv3DTranspose": _CONV
     + "kernel_dim1+kernel_dim2+kernel_dim3=kernel_size output_shape= ",
+    "legacy.layers.Deconvolution2D": _CONV_2D,
+    "legacy.layers.Deconvolution3D": _CONV + "kernel_dim1+kernel_dim2+kernel_dim3=kernel_size ",
     "layers.SeparableConv2D": _BIAS
     + _IMAGES
     + "nb_filter=filters border_mode=padding subsample=strides nb_row+nb_col=kernel_size "
@@ -104,6 +122,7 @@ ARGUMENTS = {
     "profile_batch=profile_batch ",
     "callbacks.ProgbarLogger": "count_mode= stateful_metrics= ",
     "callbacks.CallbackList": "queue_length= ",
+    "callbacks.ModelCheckpoint": "options= ",
     "constraints.MaxNorm": "m=max_value ",
     "constraints.MinMaxNorm": "low=min_value high=max_value ",
     "regularizers.L1": "l=l1 ",
@@ -120,6 +139,13 @@ ARGUMENTS = {
     "preprocessing.text.text_to_word_sequence": "text=input_text ",
     "preprocessing.image.random_channel_shift": "intensity=intensity_range ",
     "preprocessing.image.ImageDataGenerator": _IMAGES,
+    "preprocessing.image.ImageDataGenerator.flow": "X=x ",
+    "preprocessing.image.NumpyArrayIterator": _IMAGES,
+    "preprocessing.image.DirectoryIterator": _IMAGES,
+    "legacy._file_utils.validate_file": "md5_hash=file_hash ",
+    "legacy._functions.GeneratorEnqueuer": "pickle_safe=use_multiprocessing ",
+    "legacy._functions.get_test_data": "nb_train=num_train nb_test=num_test nb_class=num_classes ",
+    "saving.serialize_keras_object": "instance=obj ",
     "utils.array_to_img": _IMAGES,
     "utils.img_to_array": _IMAGES,
     "utils.load_img": "grayscale=color_mode ",
@@ -131,15 +157,23 @@ ARGUMENTS = {
     "constraints.get": "kwargs= ",
     "regularizers.get": "kwargs= ",
     **{
-        f"{room}.{verb}": "use_legacy_format= use_legacy_optimizer= name=config "
-        if (room, verb) == ("activations", "deserialize")
+        f"{room}.deserialize": "use_legacy_format= use_legacy_optimizer= name=config "
+        if room == "activations"
         else "use_legacy_format= use_legacy_optimizer= "
-        for room in (
-            "activations constraints initializers losses metrics optimizers optimizers.schedules "
-            "regularizers"
-        ).split()
-        for verb in ("serialize", "deserialize")
+        for room in SERIALIZED
     },
+    **{
+        f"applications.ConvNeXt{size}": "model_name=name "
+        for size in "Tiny Small Base Large XLarge".split()
+    },
+    **{
+        f"applications.{name}": "layers= "
+        for name in "InceptionResNetV2 MobileNet MobileNetV2".split()
+    },
+    "applications.audio_conv_utils.preprocess_input": _IMAGES,
+    "applications.imagenet_utils.preprocess_input": _IMAGES,
+    "applications.inception_v3.conv2d_bn": "nb_filter=filters nb_row=num_row nb_col=num_col "
+    "border_mode=padding subsample=strides ",
     # keras.backend
     "backend.expand_dims": "dim=axis ",
     "backend.one_hot": "nb_classes=num_classes ",
@@ -161,6 +195,38 @@ ARGUMENTS = {
     "backend.separable_conv2d": _POOL,
     "backend.pool2d": _POOL,
     "backend.pool3d": _POOL,
+}
+
+# Methods whose arguments were called something else, by the class that defines them.
+_SEQUENCES = {
+    "call": "inputs=sequences",
+    "__call__": "inputs=sequences",
+    "build": "input_shape=sequences_shape",
+    "compute_output_shape": "input_shape=sequences_shape",
+    "compute_mask": "inputs=_ input=_",
+}
+_IN_CONV_LSTM = ("compute_output_shape", "compute_mask")
+METHODS = {
+    **{f"layers.RNN.{name}": names for name, names in _SEQUENCES.items()},
+    **{f"layers.Bidirectional.{name}": names for name, names in _SEQUENCES.items()},
+    **{
+        f"layers.convolutional_recurrent._ConvLSTM.{name}": _SEQUENCES[name]
+        for name in _IN_CONV_LSTM
+    },
+    "layers.RNN.get_constants": "inputs=x X=x",
+    "layers.RNN.get_initial_states": "X=x",
+    "layers.RNN.preprocess_input": "inputs=x",
+    "layers.RNN.step": "inputs=x",
+    "layers.SimpleRNNCell.call": "inputs=sequence",
+    "layers._image_base.BaseImagePreprocessingLayer.call": "inputs=data",
+    "layers.EinsumDense.compute_output_shape": "_=input_shape",
+    "layers.HashedCrossing.compute_output_shape": "input_shapes=input_shape",
+    "layers.Embedding.compute_mask": "x=inputs",
+    "layers.Masking.compute_mask": "x=inputs input_mask=mask",
+    "constraints.Constraint.__call__": "p=w",
+    "optimizers.Optimizer.build": "var_list=variables",
+    "callbacks.TensorBoard.on_train_end": "_=logs",
+    "legacy._functions.SequenceEnqueuer.start": "nb_worker=workers max_q_size=max_queue_size",
 }
 
 # Arguments whose values are functions that make a weight.
@@ -196,6 +262,10 @@ ORDERS = {
     "layers.Conv3D": _CONV_2D_ORDER.replace("nb_row nb_col", "kernel_dim1 kernel_dim2 kernel_dim3"),
     "layers.Conv2DTranspose": _CONV_2D_ORDER.replace("nb_col", "nb_col output_shape"),
     "layers.Conv3DTranspose": _CONV_2D_ORDER.replace(
+        "nb_row nb_col", "kernel_dim1 kernel_dim2 kernel_dim3 output_shape"
+    ),
+    "legacy.layers.Deconvolution2D": _CONV_2D_ORDER.replace("nb_col", "nb_col output_shape"),
+    "legacy.layers.Deconvolution3D": _CONV_2D_ORDER.replace(
         "nb_row nb_col", "kernel_dim1 kernel_dim2 kernel_dim3 output_shape"
     ),
     "legacy.layers.AtrousConvolution2D": _CONV_2D_ORDER.replace(

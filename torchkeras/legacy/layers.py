@@ -2,12 +2,14 @@
 
 import math
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
 from torchkeras import activations, backend, constraints, initializers, layers, regularizers
 from torchkeras import random as keras_random
 from torchkeras._errors import int_tuple, one_of, positive_int
+from torchkeras._naming import auto_name
 from torchkeras.backend._neural import local_conv
 from torchkeras.layers import (
     GRU,
@@ -25,7 +27,10 @@ from torchkeras.layers import (
     Layer,
     SeparableConv2D,
 )
-from torchkeras.models import Model
+from torchkeras.layers._preparation import DataLayer, batches
+from torchkeras.layers.convolutional_recurrent import ConvLSTMCell
+from torchkeras.models import Model, Sequential
+from torchkeras.ops._core import as_tensor
 
 __all__ = [
     "AbstractRNNCell",
@@ -37,6 +42,7 @@ __all__ = [
     "ConvRecurrent2D",
     "Convolution2D",
     "Convolution3D",
+    "ConvLSTM2DCell",
     "CuDNNGRU",
     "CuDNNLSTM",
     "Deconv2D",
@@ -86,13 +92,46 @@ class SeparableConvolution2D(SeparableConv2D):
     _keras_name = "SeparableConv2D"
 
 
-class Deconvolution2D(Conv2DTranspose):
+class _Deconvolution:
+    """Adds the shape of the output to a transposed convolution.
+
+    Args:
+        output_shape: tuple, with the batch size first and channels where they are in the inputs;
+            its sizes must be among those from which the convolution leads to the inputs' sizes.
+
+    Raises:
+        ValueError: when built, for sizes that cannot be.
+    """
+
+    def __init__(self, filters, kernel_size, **kwargs):
+        self.__dict__["_told_shape"] = kwargs.pop("output_shape", None)
+        super().__init__(filters, kernel_size, **kwargs)
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        if self._told_shape is None:
+            return
+        room = slice(1, -1) if self.data_format == "channels_last" else slice(2, None)
+        self.output_padding = (0,) * self.rank
+        least = self.compute_output_shape(input_shape)[room]
+        told = tuple(self._told_shape)[room]
+        more = [None if a is None else b - a for a, b in zip(least, told, strict=True)]
+        known = [(n, step) for n, step in zip(more, self.strides, strict=True) if n is not None]
+        if any(not 0 <= n < step for n, step in known):
+            raise ValueError(
+                f"Sizes from {least} to less than {self.strides} more are possible. "
+                f"Received: output_shape={self._told_shape}"
+            )
+        self.output_padding = tuple(n or 0 for n in more)
+
+
+class Deconvolution2D(_Deconvolution, Conv2DTranspose):
     """`Conv2DTranspose` by its name in Keras 1, which was told the shape of the output."""
 
     _keras_name = "Conv2DTranspose"
 
 
-class Deconvolution3D(Conv3DTranspose):
+class Deconvolution3D(_Deconvolution, Conv3DTranspose):
     """`Conv3DTranspose` by its name in Keras 1, which was told the shape of the output."""
 
     _keras_name = "Conv3DTranspose"
@@ -177,9 +216,14 @@ class _LocallyConnected(Layer):
         if self.use_bias:
             self.bias = self.add_weight("bias", (*self._output_sizes, self.filters))
 
-    def call(self, x):
+    def call(self, inputs):
         x = local_conv(
-            x, self.kernel, self.kernel_size, self.strides, self._output_sizes, self.data_format
+            inputs,
+            self.kernel,
+            self.kernel_size,
+            self.strides,
+            self._output_sizes,
+            self.data_format,
         )
         if self.bias is not None:
             first = self.data_format == "channels_first"
@@ -387,8 +431,8 @@ class ThresholdedReLU(Layer):
         self.theta = float(theta)
         self.supports_masking = True
 
-    def call(self, x):
-        return torch.where(x > self.theta, x, 0.0)
+    def call(self, inputs, mask=None):
+        return torch.where(inputs > self.theta, inputs, 0.0)
 
 
 class _Trained(Layer):
@@ -501,9 +545,10 @@ def merge(
     output_shape=None,
     output_mask=None,
     arguments=None,
+    name=None,
+    *,
     node_indices=None,
     tensor_indices=None,
-    name=None,
 ):
     """Tensors made one.
 
@@ -515,12 +560,16 @@ def merge(
         output_shape: shape of what the function gives.
         output_mask: mask of what the function gives.
         arguments: keyword arguments of the function.
-        node_indices, tensor_indices: which outputs of layers are meant, where `inputs` are layers.
+        node_indices: which calls of layers are meant, where `inputs` are layers; None: the only.
+        tensor_indices: which outputs of these calls; None: the only.
 
     Raises:
         ValueError: an unknown mode, or fewer than two inputs.
     """
-    tensors = [x.output if isinstance(x, Layer) else x for x in inputs]
+    tensors = [
+        _output_of(x, node_indices and node_indices[i], tensor_indices and tensor_indices[i])
+        for i, x in enumerate(inputs)
+    ]
     if len(tensors) < 2:
         raise ValueError(
             f"merge() needs at least two tensors. Received: {len(tensors)} in inputs={inputs}"
@@ -538,9 +587,42 @@ def merge(
         shape = output_shape
         if callable(shape):
             shape = shape([x.shape for x in tensors])[1:]
-        made = Lambda(mode, output_shape=shape, mask=output_mask, arguments=arguments, name=name)
+        name = name or auto_name("lambda")
+        made = _One(mode, output_shape=shape, mask=output_mask, arguments=arguments, name=name)
         return made(tensors)
     raise ValueError(f"Invalid merge mode. Received: mode={mode!r}")
+
+
+class _One(Lambda):
+    """A function that may give its one tensor in a list, as `K.gradients` does."""
+
+    _keras_name = "Lambda"
+
+    def call(self, inputs, mask=None, training=None):
+        made = super().call(inputs, mask=mask, training=training)
+        return made[0] if isinstance(made, list) and len(made) == 1 else made
+
+
+def _inputs(layer, node=None) -> list:
+    if node is not None:
+        return list(layer._inbound_nodes[node].input_tensors)
+    return layer.inputs if isinstance(layer, Model) else [layer.input]
+
+
+def _sources(layer) -> list:
+    """The inputs of the branches that a model starts with: two models that start with the same
+    branch share an input, though each `Sequential` makes inputs of its own."""
+    first = layer.layers[0] if isinstance(layer, Sequential) else layer
+    return first._sources if isinstance(first, Merge) else _inputs(layer)
+
+
+def _output_of(x, node_index, tensor_index):
+    """A tensor as it is, or the output of a layer."""
+    if not isinstance(x, Layer):
+        return x
+    if node_index is None and tensor_index is None:
+        return x.output
+    return x._inbound_nodes[node_index or 0].output_tensors[tensor_index or 0]
 
 
 class Merge(Model):
@@ -549,25 +631,55 @@ class Merge(Model):
 
     Args:
         layers: list of layers or models; None for a layer that is called with a list of tensors.
-        **kwargs: see `merge`.
+        others: see `merge`.
 
     Input shape: list of shapes
     Output shape: by the mode
     """
 
-    def __init__(self, layers=None, mode="sum", name=None, **kwargs):
-        self.__dict__["_how"] = {"mode": mode, **kwargs}
+    def __init__(
+        self,
+        layers=None,
+        mode="sum",
+        concat_axis=-1,
+        dot_axes=-1,
+        output_shape=None,
+        output_mask=None,
+        arguments=None,
+        node_indices=None,
+        tensor_indices=None,
+        name=None,
+    ):
+        how = {
+            "mode": mode,
+            "concat_axis": concat_axis,
+            "dot_axes": dot_axes,
+            "output_shape": output_shape,
+            "output_mask": output_mask,
+            "arguments": arguments,
+        }
+        self.__dict__["_how"] = how
         if not layers:
             super().__init__(name=name)
             return
-        inputs = []
-        for layer in layers:
-            own = layer.inputs if isinstance(layer, Model) else [layer.input]
-            inputs.extend(x for x in own if all(x is not other for other in inputs))
-        outputs = merge([layer.output for layer in layers], mode=mode, **kwargs)
-        super().__init__(inputs=inputs, outputs=outputs, name=name)
+        inputs, outputs, sources = {}, [], {}
+        nodes = node_indices or [None] * len(layers)
+        places = tensor_indices or [None] * len(layers)
+        for layer, node, place in zip(layers, nodes, places, strict=True):
+            own = _inputs(layer, node)
+            origins = _sources(layer) if node is None else own
+            sources.update({id(x): x for x in origins})
+            keys = [id(x) for x in origins]
+            shared = [inputs.setdefault(key, x) for key, x in zip(keys, own, strict=True)]
+            if all(x is mine for x, mine in zip(shared, own, strict=True)):
+                outputs.append(_output_of(layer, node, place))
+            else:
+                outputs.append(layer(shared if len(shared) > 1 else shared[0]))
+        self.__dict__["_sources"] = list(sources.values())
+        outputs = merge(outputs, **how)
+        super().__init__(inputs=list(inputs.values()), outputs=outputs, name=name)
 
-    def call(self, inputs):
+    def call(self, inputs, mask=None):
         if self._function is not None:
             return Model.call(self, inputs)
         return merge(inputs, **self._how)
@@ -653,6 +765,44 @@ class AbstractRNNCell(Layer):
         return [torch.zeros((batch_size, n), dtype=dtype, device=self._device()) for n in sizes]
 
 
+class ConvLSTM2DCell(ConvLSTMCell):
+    """One step of `ConvLSTM2D`.
+
+    Input shape: (batch, rows, columns, channels), and the list of the two states
+    Output shape: (batch, new rows, new columns, filters), and the list of the next states
+    """
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=(1, 1),
+        padding="valid",
+        data_format=None,
+        dilation_rate=(1, 1),
+        activation="tanh",
+        recurrent_activation="hard_sigmoid",
+        use_bias=True,
+        **kwargs,
+    ):
+        super().__init__(
+            2,
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation,
+            recurrent_activation,
+            use_bias,
+            **kwargs,
+        )
+
+    def call(self, inputs, states, training=None):
+        return super().call(inputs, states, bool(training))
+
+
 Recurrent = RNN
 ConvRecurrent2D = ConvRNN2D = ConvLSTM2D
 
@@ -672,7 +822,56 @@ class SyncBatchNormalization(BatchNormalization):
         super().__init__(axis, momentum, epsilon, center, scale, **kwargs)
 
 
-PreprocessingLayer = Layer
+class PreprocessingLayer(DataLayer):
+    """Base of layers of one's own that learn from data before training: a subclass defines
+    `update_state(data)`, and `reset_state` and `finalize_state` where it needs them."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self._is_adapted = False
+
+    @property
+    def is_adapted(self):
+        """Whether `adapt` has been called."""
+        return self._is_adapted
+
+    def compile(self, run_eagerly=None, steps_per_execution=None):
+        """Settings of `adapt`, which change nothing: it runs batch by batch."""
+
+    def adapt(self, data, batch_size=None, steps=None):
+        """Learns from data.
+
+        Args:
+            data: an array, or an iterable of batches; of `(x, y)` only the `x` is taken.
+            batch_size: rows of an array to take at a time; None: 32.
+            steps: how many batches to take at most.
+        """
+        self.reset_state()
+        for batch in batches(data, steps, batch_size or 32):
+            self._take(batch)
+        self.finalize_state()
+        self._is_adapted = True
+
+    def _take(self, batch):
+        if hasattr(batch, "dtype") and np.asarray(batch).dtype.kind in "biuf":
+            batch = as_tensor(batch)
+        if not self.built and hasattr(batch, "shape"):
+            self.build((None, *tuple(batch.shape)[1:]))
+        self.update_state(batch)
+
+    def make_adapt_function(self):
+        """A function that takes the next batch of an iterator in."""
+        return lambda iterator: self._take(next(iterator))
+
+    def update_state(self, data):
+        """Takes a batch in."""
+        raise NotImplementedError(f"{type(self).__name__} must define `update_state`.")
+
+    def reset_state(self):
+        """Forgets what was learnt; nothing here."""
+
+    def finalize_state(self):
+        """Called after the last batch; nothing here."""
 
 
 class RandomFourierFeatures(Layer):
@@ -757,7 +956,7 @@ class _RandomSize(Layer):
         self.seed = seed
         self._generator = keras_random.SeedGenerator(seed)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs, training=True):
         if not training or inputs.is_meta:
             return inputs
         low, high = (
