@@ -294,6 +294,23 @@ def test_a_tape_gives_gradients_once():
         tape.gradient(y, v)
 
 
+def test_a_tape_knows_the_variables_that_were_used():
+    a, b, unused = tf.Variable(1.0), tf.Variable(2.0), tf.Variable(3.0)
+    fixed = tf.Variable(4.0, trainable=False)
+    layer = tf.keras.layers.Dense(1)
+    with tf.GradientTape() as before:
+        earlier = unused * 2.0
+    with tf.GradientTape() as tape:
+        y = b * fixed + tf.reduce_sum(layer(np.ones((1, 2), "float32"))) * a
+    assert before.watched_variables() == (unused,) and earlier.requires_grad
+    assert {id(v) for v in tape.watched_variables()} == {id(v) for v in (b, a, *layer.weights)}
+    assert [float(g) for g in tape.gradient(y, [b, fixed])[:1]] == [4.0]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(a)
+        y = a * b
+    assert tape.watched_variables() == (a,)
+
+
 def test_two_tapes_over_one_graph():
     v, w = tf.Variable(2.0), tf.Variable(3.0)
     with tf.GradientTape() as first, tf.GradientTape() as second:

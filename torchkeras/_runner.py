@@ -16,6 +16,7 @@ import torch
 from torchkeras import _runner_check
 from torchkeras._serialize import trusts_own_lambdas
 from torchkeras.tf import _aliases, _missing
+from torchkeras.tf._tensor import picked
 
 __all__ = ["main"]
 
@@ -40,6 +41,7 @@ MACHINERY = {
 }
 # Magics after which a cell holds Python; cells of other magics hold something else.
 PYTHON_CELLS = {"time", "timeit", "capture", "prun", "python", "python3", "debug", "memit"}
+USES_TENSORFLOW = re.compile(r"^\s*(import|from)\s+tensorflow\b", re.MULTILINE)
 
 
 def main(arguments: list[str]) -> None:
@@ -56,6 +58,7 @@ def main(arguments: list[str]) -> None:
         _stop(USAGE)
     _aliases.install()
     _let_assignments_make_tensors()
+    _let_slices_step_back()
     trusts_own_lambdas(True)
     sys.excepthook = _script_only(sys.excepthook, None if as_module else rest[0])
     sys.argv = rest
@@ -89,6 +92,9 @@ def _run_script(script: str) -> None:
     path = _existing(script)
     if not sys.flags.safe_path:
         sys.path[0] = os.path.dirname(os.path.realpath(path))
+    if USES_TENSORFLOW.search(_source(path)):
+        # At once: a loss that imports it would turn recording off in the middle of training.
+        importlib.import_module("tensorflow")
     if path.endswith(".ipynb"):
         _run_notebook(path)
     else:
@@ -210,6 +216,19 @@ def _augmented(changing, making):
         return (changing if library else making)(self, other)
 
     return assign
+
+
+def _let_slices_step_back() -> None:
+    """In a script `x[::-1]` turns a tensor round, as in TensorFlow; torch has no negative steps."""
+    plain = torch.Tensor.__getitem__
+
+    def item(self, key):
+        try:
+            return plain(self, key)
+        except ValueError:
+            return picked(self, key)
+
+    torch.Tensor.__getitem__ = item
 
 
 # ---------------------------------------------------------------- when a script fails

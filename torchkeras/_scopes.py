@@ -32,7 +32,7 @@ class _Recordings(threading.local):
     depth: int = 0
 
 
-_recordings = _Recordings()
+recordings = _Recordings()
 
 
 class recording:  # noqa: N801
@@ -42,18 +42,53 @@ class recording:  # noqa: N801
 
     def __enter__(self):
         self._before = torch.is_grad_enabled()
-        torch.set_grad_enabled(True)
-        _recordings.depth += 1
+        torch._C._set_grad_enabled(True)
+        recordings.depth += 1
         return self
 
     def __exit__(self, *error):
-        _recordings.depth -= 1
-        torch.set_grad_enabled(self._before)
+        recordings.depth -= 1
+        torch._C._set_grad_enabled(self._before)
 
 
 def is_recording() -> bool:
     """Whether a `recording` is under way, in training or in a gradient tape."""
-    return _recordings.depth > 0
+    return recordings.depth > 0
+
+
+class Face:
+    """How a script sees what is computed for it: empty slots, which the face of another library
+    fills. The frame of the code that asked comes first.
+
+    `call(asker, layer, args, kwargs)` calls a layer, `shown(asker, result)` is a result as that
+    code sees it, `dataset(dataset)` is a dataset that Keras has made as the script sees it,
+    `arguments(function, values)` are the values that a function is called with.
+    """
+
+    call: Callable | None = None
+    shown: Callable | None = None
+    dataset: Callable | None = None
+    arguments: Callable | None = None
+
+
+face = Face()
+
+
+def seen_by(function: Callable, *values) -> tuple:
+    """Values as a function sees them, which the script may have written."""
+    return values if face.arguments is None else face.arguments(function, values)
+
+
+def for_script(function: Callable) -> Callable:
+    """A function, which the script may have written, called with what it sees."""
+    if face.arguments is None:
+        return function
+    return lambda *values: function(*seen_by(function, *values))
+
+
+def offered(dataset):
+    """A dataset as the script sees it."""
+    return dataset if face.dataset is None else face.dataset(dataset)
 
 
 class _Stacks(threading.local):

@@ -49,7 +49,7 @@ from torchkeras.tf._variable import *
 from torchkeras.tf.debugging import assert_equal, assert_greater, assert_less, assert_rank
 from torchkeras.tf.dtypes import *
 from torchkeras.tf.linalg import einsum, matmul, norm, tensordot
-from torchkeras.tf.sparse import SparseTensor
+from torchkeras.tf.sparse import SparseTensor, edit_distance
 from torchkeras.tf.strings import as_string
 
 # The TensorFlow release whose names and defaults are followed.
@@ -58,6 +58,7 @@ __version__ = version.VERSION
 Tensor = _torch.Tensor
 newaxis = None
 dtypes.cast, dtypes.saturate_cast = cast, saturate_cast
+math.softmax, math.log_softmax, math.softsign = nn.softmax, nn.log_softmax, nn.softsign
 
 # What TensorFlow shows of tf.math at the top.
 _MATH = """
@@ -73,10 +74,23 @@ globals().update({_name: getattr(math, _name) for _name in _MATH})
 _KERAS = ("initializers", "keras", "losses", "metrics", "optimizers")
 
 
+# What scripts of TensorFlow 1's time set up before they use keras.
+_FIRST = (
+    "ConfigProto",
+    "GPUOptions",
+    "InteractiveSession",
+    "Session",
+    "enable_eager_execution",
+    "logging",
+    "set_random_seed",
+)
+
 _not_here = _missing_from("tf")
 
 
 def __getattr__(name):
+    if name in _FIRST:
+        return getattr(compat.v1, name)
     if name not in _KERAS:
         return _not_here(name)
     keras = _sys.modules[__package__.partition(".")[0]]

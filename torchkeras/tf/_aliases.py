@@ -15,6 +15,7 @@ from types import ModuleType
 
 import torch
 
+from torchkeras.tf import _face
 from torchkeras.tf._missing import PACKAGE, explain, public_path
 
 __all__ = ["ALIASES", "install"]
@@ -26,6 +27,7 @@ ALIASES = {
     "tensorflow": f"{PACKAGE}.tf",
     "tensorflow.keras": PACKAGE,
     "tensorflow.python": f"{PACKAGE}.tf",
+    "tensorflow.python.client": f"{PACKAGE}.tf.config",
     "tensorflow.python.framework": f"{PACKAGE}.tf",
     "tensorflow.python.framework.ops": f"{PACKAGE}.tf",
     "tensorflow.python.keras": PACKAGE,
@@ -51,6 +53,7 @@ class _AliasFinder(MetaPathFinder):
         real = _real_name(fullname)
         if fullname == "tensorflow":
             torch.set_grad_enabled(False)
+            _face.put_on()
         if real is not None:
             return ModuleSpec(fullname, _AliasLoader(importlib.import_module(real)))
         if fullname == NO_TENSORFLOW:

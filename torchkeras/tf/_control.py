@@ -274,17 +274,29 @@ def timestamp(name=None) -> Tensor:
 
 
 def py_function(func=None, inp=None, Tout=None, name=None):  # noqa: N803
-    """`func(*inp)` in Python, with tensors; its results have the dtypes `Tout`."""
+    """`func(*inp)` in Python, with tensors; its results have the dtypes `Tout`.
+
+    Without `func` a decorator, whose functions are called with what would be `inp`.
+    """
+    if func is None:
+        return lambda given: functools.wraps(given)(lambda *args: py_function(given, args, Tout))
     return _typed(func(*[_converted(x) for x in inp]), Tout)
 
 
 def numpy_function(func=None, inp=None, Tout=None, stateful=True, name=None):  # noqa: N803
-    """`func(*inp)` in Python, with NumPy arrays; its results have the dtypes `Tout`."""
+    """`func(*inp)` in Python, with NumPy arrays; its results have the dtypes `Tout`.
+
+    Without `func` a decorator, whose functions are called with what would be `inp`.
+    """
+    if func is None:
+        return lambda given: functools.wraps(given)(lambda *args: numpy_function(given, args, Tout))
     return _typed(func(*[_converted(x).numpy() for x in inp]), Tout)
 
 
 def _typed(result: Any, dtypes: Any) -> Any:
     if isinstance(dtypes, list | _tuple):
+        if len(dtypes) == 1 and not isinstance(result, list | _tuple):
+            result = [result]
         return [_typed(part, dtype) for part, dtype in zip(result, dtypes)]
     dtype = getattr(dtypes, "dtype", dtypes)
     if dtype is None:

@@ -70,14 +70,13 @@ def _of_numbers(value: Any, wanted: torch.dtype | None, dtype_hint: Any) -> Tens
         array = value
     else:
         array = np.asarray(value)
+        if min(array.strides, default=0) < 0:
+            array = array.copy()  # torch takes no strides backwards
+    if wanted is None and not _has_numpy(value):
+        hint = None if dtype_hint is None else torch_dtype(dtype_hint)
+        wanted = hint or _python_dtype(np.asarray(array))
     # A copy: what the script does to its array later must not change the tensor.
-    tensor = torch.tensor(array, dtype=wanted, device=device)
-    if wanted is not None:
-        return tensor
-    if _has_numpy(value):
-        return tensor
-    hint = None if dtype_hint is None else torch_dtype(dtype_hint)
-    return tensor.to(hint or _python_dtype(tensor))
+    return torch.tensor(array, dtype=wanted, device=device)
 
 
 def _has_numpy(value: Any) -> bool:
@@ -89,12 +88,12 @@ def _has_numpy(value: Any) -> bool:
     )
 
 
-def _python_dtype(tensor: Tensor) -> torch.dtype:
-    """The dtype of a tensor made of Python numbers."""
-    if tensor.dtype is torch.int64:
-        fits = not tensor.numel() or bool((tensor.abs() < 2**31).all())
+def _python_dtype(array: np.ndarray) -> torch.dtype | None:
+    """The dtype of a tensor made of Python numbers; None for torch's own choice."""
+    if array.dtype == np.int64:
+        fits = not array.size or int(np.abs(array).max()) < 2**31
         return torch.int32 if fits else torch.int64
-    return torch.float32 if tensor.dtype is torch.float64 else tensor.dtype
+    return torch.float32 if array.dtype == np.float64 else None
 
 
 def _holds_tensors(value: Any) -> bool:
@@ -156,35 +155,41 @@ def unary(path: str, function: Callable[..., Tensor]) -> Callable[..., Any]:
     def call(x, name=None):
         return function(x if isinstance(x, Tensor) else as_tensor(x))
 
-    return _titled(call, path, "of each element of a tensor, array, list or number")
+    return _titled(call, path, "of each element of a tensor, array, list or number", function)
 
 
 def binary(path: str, function: Callable[..., Tensor]) -> Callable[..., Any]:
     """`tf.{path}(x, y, name=None)` over a torch function of two broadcast tensors."""
 
     def call(x, y, name=None):
-        if isinstance(x, Tensor) and isinstance(y, Tensor):
-            return function(x, y)
         return function(*matched(x, y))
 
-    return _titled(call, path, "of two tensors, element by element with broadcasting")
+    return _titled(call, path, "of two tensors, element by element with broadcasting", function)
 
 
-def reduction(path: str, function: Callable[..., Tensor]) -> Callable[..., Any]:
-    """`tf.{path}(input_tensor, axis=None, keepdims=False)` over `function(x, dims, keepdim)`."""
+def reduction(
+    path: str, function: Callable[..., Tensor], of_all: Callable[[Tensor], Tensor] | None = None
+) -> Callable[..., Any]:
+    """`tf.{path}(input_tensor, axis=None, keepdims=False)` over `function(x, dims, keepdim)`.
+
+    Args:
+        of_all: does the same over all axes, sooner than `function` with a list of them.
+    """
 
     def call(input_tensor, axis=None, keepdims=False, name=None):
         x = input_tensor if isinstance(input_tensor, Tensor) else as_tensor(input_tensor)
         if not isinstance(x, Tensor) and hasattr(x, "is_composite"):
             return x.reduced(function, axis, keepdims)
+        if axis is None and not keepdims and of_all is not None:
+            return of_all(x)
         return function(x, int_axes(axis, x), bool(keepdims))
 
     return _titled(call, path, "over the given axes, all of them by default")
 
 
-def _titled(call: Callable, path: str, what: str) -> Callable:
+def _titled(call: Callable, path: str, what: str, on_tensors: Callable | None = None) -> Callable:
     name = path.rpartition(".")[2]
     call.__name__ = call.__qualname__ = name
     call.__module__ = f"{__package__}.{path.rpartition('.')[0]}".rstrip(".")
     call.__doc__ = f"`{name}` {what}."
-    return facade(call, f"tf.{path}")
+    return facade(call, f"tf.{path}", on_tensors)

@@ -28,7 +28,6 @@ INSTEAD = {
     "tf.xla": "Use torch.compile.",
     "tf.contrib": "It was TensorFlow 1's; keras has most of it.",
     "tf.placeholder": "Graphs of TensorFlow 1 are out; use keras.Input.",
-    "tf.Session": "Graphs of TensorFlow 1 are out; tensors have their values at once.",
 }
 
 

@@ -113,7 +113,7 @@ class RaggedTensor:
     @property
     def dtype(self) -> Any:
         """The dtype of the values."""
-        return self.flat_values.dtype
+        return as_dtype(self.flat_values.dtype)
 
     @property
     def shape(self) -> TensorShape:

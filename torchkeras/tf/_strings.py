@@ -153,7 +153,7 @@ class StringTensor:
         return f"<tf.Tensor: shape={self.shape}, dtype=string, numpy={shown}>"
 
     def __format__(self, spec) -> str:
-        return format(str(self), spec)
+        return format(self.numpy(), spec)
 
 
 def _plain(value: Any) -> Any:

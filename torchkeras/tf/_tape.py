@@ -2,16 +2,21 @@
 
 import contextlib
 import functools
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import _get_sequence_nr
+from torch.autograd.graph import _engine_run_backward
+from torch.compiler import is_dynamo_compiling
+from torch.nn import Parameter
 
 from torchkeras import _scopes, tree
 from torchkeras.tf._convert import as_tensor, matched
-from torchkeras.tf._tensor import sealed
+from torchkeras.tf._tensor import TENSORS, sealed
 
 __all__ = [
     "GradientTape",
@@ -65,6 +70,7 @@ class GradientTape:
         self._borrowed: list[Tensor] = []
         self._recording: _scopes.recording | None = None
         self._is_used = False
+        self._first_operation = self._last_operation = 0
         # Whether another tape has recorded the same operations, whose graph then must be kept.
         self._is_shared = False
 
@@ -79,6 +85,7 @@ class GradientTape:
             for tape in _tapes.open:
                 tape._is_shared = True
         self._is_used = False
+        self._first_operation = _get_sequence_nr()
         _tapes.open.append(self)
         self._recording = _scopes.recording().__enter__()
         return self
@@ -87,6 +94,7 @@ class GradientTape:
         if self._recording is None:
             return
         _tapes.open.remove(self)
+        self._last_operation = _get_sequence_nr()
         self._recording.__exit__()
         self._recording = None
         for tensor in self._borrowed:
@@ -127,8 +135,12 @@ class GradientTape:
         self._is_used = False
 
     def watched_variables(self) -> tuple:
-        """The variables that `watch` was called with."""
-        return tuple(x for x in self._watched.values() if hasattr(x, "assign"))
+        """The variables that `watch` was called with, and the trainable ones that were used."""
+        found = {id(x): x for x in self._watched.values() if hasattr(x, "assign")}
+        if self._watches_variables:
+            last = _get_sequence_nr() if self._recording is not None else self._last_operation
+            found |= {id(x): x for x in _variables_used(range(self._first_operation, last))}
+        return tuple(found.values())
 
     def gradient(
         self,
@@ -149,12 +161,13 @@ class GradientTape:
             RuntimeError: a tape that is not persistent is asked a second time.
         """
         self._begin_use()
-        targets = [target]
-        if not isinstance(target, Tensor):
-            targets = [t for t in tree.flatten(target) if isinstance(t, Tensor)]
-        is_flat = isinstance(sources, list) and all(isinstance(x, Tensor) for x in sources)
+        is_flat = type(sources) is list and all([type(x) in TENSORS for x in sources])
         flat = sources if is_flat else tree.flatten(sources)
-        found = self._gradients(targets, flat, _factors(output_gradients, targets))
+        if output_gradients is None and isinstance(target, Tensor):
+            found = self._gradients([target], flat, [None])
+        else:
+            targets = [t for t in tree.flatten(target) if isinstance(t, Tensor)]
+            found = self._gradients(targets, flat, _factors(output_gradients, targets))
         if unconnected_gradients != UnconnectedGradients.NONE:
             found = [_or_zero(g, x, unconnected_gradients) for g, x in zip(found, flat)]
         return found if is_flat else tree.pack_sequence_as(sources, found)
@@ -245,14 +258,22 @@ class GradientTape:
 
     def _computed(self, pairs: list, sources: list, keep: bool) -> list:
         is_recorded = bool(_tapes.open) and torch.is_grad_enabled()
-        found = torch.autograd.grad(
-            [target for target, _ in pairs],
-            sources,
-            [torch.ones_like(t) if f is None and t.dim() else f for t, f in pairs],
-            retain_graph=keep or is_recorded or self._persistent or self._is_shared,
-            create_graph=is_recorded,
-            allow_unused=True,
-        )
+        keep = keep or is_recorded or self._persistent or self._is_shared
+        targets = [target for target, _ in pairs]
+        factors = [torch.ones_like(t) if f is None else f for t, f in pairs]
+        if is_dynamo_compiling():
+            found = torch.autograd.grad(targets, sources, factors, keep, is_recorded, True)
+        else:
+            # What `torch.autograd.grad` comes to; its checks take as long as a small model.
+            found = _engine_run_backward(
+                tuple(targets),
+                tuple(factors),
+                keep,
+                is_recorded,
+                tuple(sources),
+                allow_unreachable=True,
+                accumulate_grad=False,
+            )
         return [None if g is None else sealed(g) for g in found]
 
     def _is_source(self, x: Any) -> bool:
@@ -260,8 +281,33 @@ class GradientTape:
             raise TypeError(f"Sources must be tensors or variables. Received: {x!r}")
         if not x.requires_grad:
             return False
-        is_watched = not x.is_leaf or id(x) in self._watched
-        return is_watched or (self._watches_variables and isinstance(x, torch.nn.Parameter))
+        # Of the class: asking an instance calls a method of torch's in Python.
+        if self._watches_variables and issubclass(type(x), Parameter):
+            return True
+        return not x.is_leaf or id(x) in self._watched
+
+
+def _variables_used(operations: range) -> list[Tensor]:
+    """The trainable variables that recorded operations, by their numbers, have taken, in the order
+    of their first use.
+
+    Nothing is noted while a tape records: the graphs of the tensors that live tell it.
+    """
+    tensors = [x for x in gc.get_objects() if issubclass(type(x), Tensor) and x.grad_fn is not None]
+    nodes, seen, first_use = [x.grad_fn for x in tensors], set(), {}
+    while nodes:
+        node = nodes.pop()
+        number = node._sequence_nr()
+        if node in seen or number < operations.start:
+            continue
+        seen.add(node)
+        for following, _ in node.next_functions:
+            variable = getattr(following, "variable", None)
+            if hasattr(variable, "assign") and number in operations:
+                first_use[variable] = min(number, first_use.get(variable, number))
+            elif following is not None:
+                nodes.append(following)
+    return sorted(first_use, key=first_use.get)
 
 
 def _factors(output_gradients: Any, targets: list) -> list:

@@ -6,22 +6,25 @@ refuses item assignment, `.numpy()` works where gradients are recorded and on a 
 """
 
 import functools
+import sys
 import warnings
 from collections.abc import Callable
+from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.compiler import is_compiling
+from torch.compiler import is_dynamo_compiling
 from torch.nn import Parameter
 
-from torchkeras import _scopes
+from torchkeras import _scopes, _variable
 from torchkeras._op import TorchFunction
 from torchkeras._symbolic import KerasTensor, any_symbolic
+from torchkeras.tf.dtypes import DType, as_dtype
 from torchkeras.tf.errors import InvalidArgumentError
 
-__all__ = ["EagerTensor", "Function", "TensorShape", "facade", "sealed"]
+__all__ = ["EagerTensor", "TFFunction", "TensorShape", "facade", "sealed"]
 
 
 class TensorShape(tuple):
@@ -140,6 +143,7 @@ def to_numpy(tensor: Tensor) -> Any:
 
 
 _SHAPE = Tensor.shape.__get__
+_DTYPE = Tensor.dtype.__get__
 _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 _WIDE_INTEGERS = (torch.int32, torch.int64)
 
@@ -160,16 +164,18 @@ def floor_divided(x: Any, y: Any) -> Tensor:
 
 
 _OPERANDS = (float, int, Tensor, complex, KerasTensor)
+# Those that are most common, by type.
+_PLAIN_OPERANDS = {float, int, Tensor}
 
 
 def _operand(self: Tensor, other: Any) -> Any:
     """What torch can compute with: numbers and tensors as they are, the rest in our dtype."""
-    if type(other) is EagerTensor or isinstance(other, _OPERANDS):
+    if isinstance(other, _OPERANDS):
         return other
     array = np.asarray(other)
     if array.dtype.kind not in "biufc":
         raise TypeError(f"Cannot compute with {type(other).__name__}. Received: {other!r}")
-    return torch.as_tensor(array, dtype=self.dtype, device=self.device)
+    return torch.as_tensor(array, dtype=_DTYPE(self), device=self.device)
 
 
 def _operator(function: Callable, is_reflected: bool = False) -> Callable:
@@ -178,13 +184,15 @@ def _operator(function: Callable, is_reflected: bool = False) -> Callable:
         def method(self, other):
             other = _operand(self, other)
             if not isinstance(other, (Tensor, KerasTensor)):  # noqa: UP038
-                other = torch.as_tensor(other, dtype=self.dtype, device=self.device)
+                other = torch.as_tensor(other, dtype=_DTYPE(self), device=self.device)
             return sealed(function(other, self))
 
     else:
 
         def method(self, other):
-            return sealed(function(self, _operand(self, other)))
+            if type(other) not in _PLAIN_OPERANDS:
+                other = _operand(self, other)
+            return sealed(function(self, other))
 
     return method
 
@@ -249,6 +257,24 @@ def _forward(keys: tuple, x: Tensor) -> tuple[tuple, Tensor]:
     return tuple(result), torch.flip(x, turned) if turned else x
 
 
+def is_library(frame: FrameType) -> bool:
+    """Whether code of torchkeras, torch or an installed package is running in a frame."""
+    return belongs_to_library(frame.f_globals, frame.f_code)
+
+
+def belongs_to_library(module: dict, code: CodeType) -> bool:
+    """Whether code of a module, given by its names, is a library's; else it is the script's."""
+    name = module.get("__name__", "")
+    return (
+        name.startswith(_LIBRARIES)
+        or name in ("torch", "torchkeras")
+        or "-packages" in code.co_filename
+    )
+
+
+_LIBRARIES = ("torch.", "torchkeras.")
+
+
 class EagerTensor(Tensor):
     """A tensor as TensorFlow shows it. torch's functions take it and give plain tensors."""
 
@@ -259,6 +285,13 @@ class EagerTensor(Tensor):
     @property
     def shape(self) -> TensorShape:
         return known_shape(_SHAPE(self))
+
+    @property
+    def dtype(self) -> DType:
+        """The dtype. Libraries see torch's own, as torch's functions take no other; it is also
+        `tensor.dtype.torch`."""
+        dtype = _DTYPE(self)
+        return dtype if is_library(sys._getframe(1)) else as_dtype(dtype)
 
     def get_shape(self) -> TensorShape:
         """The shape."""
@@ -286,6 +319,10 @@ class EagerTensor(Tensor):
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
         array = np.asarray(to_numpy(self))
         return array if dtype is None else array.astype(dtype)
+
+    def __array_function__(self, function, types, args, kwargs) -> Any:
+        """NumPy's functions take tensors as arrays and give arrays, as with TensorFlow's."""
+        return function(*_arrays(args), **{key: _arrays(value) for key, value in kwargs.items()})
 
     def __setitem__(self, key, value):
         raise TypeError("'EagerTensor' object does not support item assignment")
@@ -344,7 +381,7 @@ class EagerTensor(Tensor):
         return sealed(self.detach().clone())
 
     def __format__(self, spec) -> str:
-        return format(to_numpy(self), spec) if spec else str(self)
+        return format(to_numpy(self), spec)
 
     def __str__(self) -> str:
         values = np.array2string(np.asarray(self)) if self.dim() else str(to_numpy(self))
@@ -389,24 +426,13 @@ class EagerTensor(Tensor):
     __ipow__ = __pow__
 
 
-def _as_numpy_calls(name: str) -> Callable:
-    """A method of torch's that is NumPy's when NumPy calls it, `np.mean(x)`, with `out=`."""
-    method = getattr(Tensor, name)
-
-    @functools.wraps(method)
-    def call(self, *args, **kwargs):
-        if "out" in kwargs:
-            return getattr(np.asarray(self), name)(*args, **kwargs)
-        return method(self, *args, **kwargs)
-
-    return call
-
-
-_CALLED_BY_NUMPY = (
-    "all any argmax argmin clip cumprod cumsum max mean min prod round std sum var".split()
-)
-for _method in _CALLED_BY_NUMPY:
-    setattr(EagerTensor, _method, _as_numpy_calls(_method))
+def _arrays(structure: Any) -> Any:
+    """The structure with arrays in place of tensors."""
+    if isinstance(structure, Tensor):
+        return np.asarray(structure)
+    if type(structure) in (list, tuple):
+        return type(structure)([_arrays(part) for part in structure])
+    return structure
 
 
 def _name(tensor: Tensor) -> str:
@@ -432,17 +458,21 @@ class Reference:
 
 def sealed(result: Any) -> Any:
     """What torch gave, with the face of `tf`: the tensor itself, or those in a list or tuple."""
-    if type(result) is Tensor:
-        if is_compiling():
-            return result
-        if result.requires_grad and not _scopes.is_recording() and _starts_here(result):
-            result = result.detach()
-        base = result._base
-        if base is not None and isinstance(base, Parameter):
-            result = torch.clone(result)  # not a view of what may be assigned to
-        # The object stays the same, with its place in the graph; a copy or view would cost more.
-        result.__class__ = EagerTensor
+    if type(result) is not Tensor:
+        return _sealed_parts(result)
+    if is_dynamo_compiling():
         return result
+    if result.requires_grad and not _scopes.recordings.depth and _starts_here(result):
+        result = result.detach()
+    base = result._base
+    if base is not None and issubclass(type(base), Parameter):
+        result = torch.clone(result)  # not a view of what may be assigned to
+    # The object stays the same, with its place in the graph; a copy or view would cost more.
+    result.__class__ = EagerTensor
+    return result
+
+
+def _sealed_parts(result: Any) -> Any:
     kind = type(result)
     if kind is list or kind is tuple:
         return kind(sealed(part) for part in result)
@@ -474,7 +504,7 @@ def _starts_here(result: Tensor) -> bool:
     return True
 
 
-class Function(TorchFunction):
+class TFFunction(TorchFunction):
     """A function of `tf` as an operation: what `tf.reduce_sum(x)` becomes where `x` is symbolic."""
 
     def __init__(self, function, name=None):
@@ -490,20 +520,45 @@ class Function(TorchFunction):
 functions: dict[str, Callable] = {}
 
 
+# Types of tensors that exist, to which the file of variables adds its own.
+TENSORS = {EagerTensor, Tensor, _variable.Variable}
+_PLAIN_OPERANDS.add(EagerTensor)
+
 # Types of arguments that are not symbolic, and no nest of such.
-_CONCRETE = {EagerTensor, Tensor, int, float, str, bool, np.ndarray, type(None)}
+_CONCRETE = {int, float, str, bool, np.ndarray, type(None)}
 
 
-def facade(function: Callable, path: str | None = None) -> Callable:
-    """The function of `tf` made of one on torch: results are sealed, symbolic calls recorded."""
+def facade(
+    function: Callable, path: str | None = None, on_tensors: Callable | None = None
+) -> Callable:
+    """The function of `tf` made of one on torch: results are sealed, symbolic calls recorded.
 
-    @functools.wraps(function)
+    Args:
+        path: "tf.math.square"; made of the function's module and name where None.
+        on_tensors: does the same for tensors alone, sooner.
+    """
+    if path is None:
+        module = function.__module__.removeprefix("torchkeras.").split("._")[0]
+        path = f"{module}.{function.__name__}"
+    call = _for_all(function, path)
+    if on_tensors is not None:
+        call = _for_tensors(on_tensors, call)
+    call = functools.wraps(function)(call)
+    call.path = path
+    functions[path] = call
+    return call
+
+
+def _for_all(function: Callable, path: str) -> Callable:
+    """The call with any arguments."""
+
     def call(*args, **kwargs):
         for argument in args:
-            if type(argument) not in _CONCRETE and any_symbolic(argument):
-                return Function(call)(*args, **kwargs)
+            kind = type(argument)
+            if kind not in TENSORS and kind not in _CONCRETE and any_symbolic(argument):
+                return TFFunction(functions[path])(*args, **kwargs)
         if kwargs and any_symbolic(kwargs):
-            return Function(call)(*args, **kwargs)
+            return TFFunction(functions[path])(*args, **kwargs)
         try:
             return sealed(function(*args, **kwargs))
         except RuntimeError as error:
@@ -511,9 +566,25 @@ def facade(function: Callable, path: str | None = None) -> Callable:
                 raise
             raise InvalidArgumentError(f"{function.__name__}: {error}") from error
 
-    module = function.__module__.removeprefix("torchkeras.").split("._")[0]
-    call.path = path or f"{module}.{function.__name__}"
-    functions[call.path] = call
+    return call
+
+
+def _for_tensors(on_tensors: Callable, otherwise: Callable) -> Callable:
+    """The call that looks for tensors alone first."""
+
+    def call(*args, **kwargs):
+        if kwargs or not args:
+            return otherwise(*args, **kwargs)
+        for argument in args:
+            if type(argument) not in TENSORS:
+                return otherwise(*args)
+        try:
+            return sealed(on_tensors(*args))
+        except RuntimeError as error:
+            if type(error) is not RuntimeError:
+                raise
+            raise InvalidArgumentError(f"{on_tensors.__name__}: {error}") from error
+
     return call
 
 

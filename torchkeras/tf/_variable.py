@@ -9,7 +9,15 @@ from torch import Tensor
 from torchkeras import _scopes, _variable
 from torchkeras.tf._convert import as_shape, as_tensor
 from torchkeras.tf._strings import StringTensor
-from torchkeras.tf._tensor import EagerTensor, Reference, TensorShape, picked, sealed
+from torchkeras.tf._tensor import (
+    TENSORS,
+    EagerTensor,
+    Reference,
+    TensorShape,
+    picked,
+    sealed,
+)
+from torchkeras.tf.dtypes import DType, as_dtype
 
 __all__ = ["IndexedSlices", "Variable"]
 
@@ -69,6 +77,8 @@ class Variable(_variable.Variable):
     def shape(self) -> TensorShape:
         """The shape."""
         return TensorShape(tuple(self.size()))
+
+    dtype = EagerTensor.dtype
 
     def get_shape(self) -> TensorShape:
         """The shape."""
@@ -166,6 +176,7 @@ class Variable(_variable.Variable):
         return format(self.numpy(), spec) if spec else str(self)
 
     __hash__ = _variable.Variable.__hash__
+    __array_function__ = EagerTensor.__array_function__
     __array_priority__ = 1000
     __float__ = EagerTensor.__float__
     __int__ = EagerTensor.__int__
@@ -191,6 +202,9 @@ class Variable(_variable.Variable):
     __rpow__ = EagerTensor.__rpow__
     __matmul__ = EagerTensor.__matmul__
     __rmatmul__ = EagerTensor.__rmatmul__
+
+
+TENSORS.add(Variable)
 
 
 class VariableSlice(EagerTensor):
@@ -220,9 +234,9 @@ class IndexedSlices:
         self.dense_shape = dense_shape
 
     @property
-    def dtype(self) -> torch.dtype:
+    def dtype(self) -> DType:
         """The dtype of the values."""
-        return self.values.dtype
+        return as_dtype(self.values.dtype)
 
     def dense(self) -> Tensor:
         """The whole tensor, rows that come twice added up.

@@ -65,6 +65,10 @@ def list_logical_devices(device_type: str | None = None) -> list[LogicalDevice]:
     return _devices(device_type, LogicalDevice, "device")
 
 
+# What scripts import from `tensorflow.python.client` to print which devices there are.
+device_lib = SimpleNamespace(list_local_devices=lambda session_config=None: list_logical_devices())
+
+
 def set_visible_devices(devices, device_type=None) -> None:
     """Where new tensors and weights live: the first GPU named, or the CPU when none is.
 

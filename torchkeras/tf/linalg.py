@@ -13,11 +13,14 @@ __all__ = [
     "adjoint",
     "band_part",
     "cholesky",
+    "cholesky_solve",
     "cross",
     "det",
     "diag",
     "diag_part",
+    "eig",
     "eigh",
+    "eigvals",
     "eigvalsh",
     "einsum",
     "expm",
@@ -28,6 +31,7 @@ __all__ = [
     "logdet",
     "lstsq",
     "matmul",
+    "matrix_rank",
     "matrix_transpose",
     "matvec",
     "norm",
@@ -38,6 +42,8 @@ __all__ = [
     "slogdet",
     "solve",
     "svd",
+    "tensor_diag",
+    "tensor_diag_part",
     "tensordot",
     "trace",
     "triangular_solve",
@@ -197,6 +203,43 @@ def svd(tensor, full_matrices=False, compute_uv=True, name=None):
 def eigh(tensor, name=None):
     """The eigenvalues, in ascending order, and eigenvectors of symmetric matrices."""
     return tuple(torch.linalg.eigh(as_tensor(tensor)))
+
+
+@facade
+def cholesky_solve(chol, rhs, name=None):
+    """The solution of `A x = rhs` by the lower triangle that `cholesky(A)` gave."""
+    chol, rhs = matched(chol, rhs)
+    return torch.cholesky_solve(rhs, chol)
+
+
+@facade
+def eig(tensor, name=None):
+    """Eigenvalues and eigenvectors, complex."""
+    return tuple(torch.linalg.eig(as_tensor(tensor)))
+
+
+@facade
+def eigvals(tensor, name=None):
+    """Eigenvalues, complex."""
+    return torch.linalg.eigvals(as_tensor(tensor))
+
+
+@facade
+def matrix_rank(a, tol=None, validate_args=False, name=None):
+    """The number of singular values above `tol`."""
+    return torch.linalg.matrix_rank(as_tensor(a), atol=tol, rtol=tol and 0.0).int()
+
+
+@facade
+def tensor_diag(diagonal, name=None):
+    """A matrix with a vector on its diagonal."""
+    return torch.diag_embed(as_tensor(diagonal))
+
+
+@facade
+def tensor_diag_part(input, name=None):
+    """The diagonal of a matrix."""
+    return torch.diagonal(as_tensor(input)).clone()
 
 
 @facade

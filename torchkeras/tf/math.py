@@ -141,6 +141,14 @@ def _sum(x: Tensor, dims, keepdim) -> Tensor:
     return torch.sum(x, dims, keepdim, dtype=x.dtype)
 
 
+def _sum_of_all(x: Tensor) -> Tensor:
+    return torch.sum(x, dtype=x.dtype)
+
+
+def _mean_of_all(x: Tensor) -> Tensor:
+    return torch.mean(x) if x.is_floating_point() else _mean(x, tuple(range(x.dim())), False)
+
+
 def _mean(x: Tensor, dims, keepdim) -> Tensor:
     dtype = x.dtype
     if dtype.is_floating_point or dtype.is_complex:
@@ -185,7 +193,9 @@ _REDUCTIONS = {
 
 globals().update({n: unary(f"math.{n}", f) for n, f in _UNARY.items()})
 globals().update({n: binary(f"math.{n}", f) for n, f in _BINARY.items()})
-globals().update({n: reduction(f"math.{n}", f) for n, f in _REDUCTIONS.items()})
+_OF_ALL = {"reduce_mean": _mean_of_all, "reduce_sum": _sum_of_all}
+
+globals().update({n: reduction(f"math.{n}", f, _OF_ALL.get(n)) for n, f in _REDUCTIONS.items()})
 
 # Keras's functions themselves, so that `Dense(10, activation=tf.sigmoid)` has a config.
 sigmoid = activations.sigmoid
@@ -345,6 +355,33 @@ def polyval(coeffs, x, name=None):
 
 
 @facade
+def reciprocal_no_nan(x, name=None):
+    """`1 / x`, and 0 where `x` is 0."""
+    x = as_tensor(x)
+    return _divide_no_nan(torch.ones_like(x), x)
+
+
+@facade
+def polygamma(a, x, name=None):
+    """The derivative of order `a + 1` of the logarithm of the gamma function."""
+    return torch.special.polygamma(int(a), as_tensor(x))
+
+
+@facade
+def lbeta(x, name=None):
+    """The logarithm of the beta function of the last axis."""
+    x = as_tensor(x)
+    return torch.lgamma(x).sum(-1) - torch.lgamma(x.sum(-1))
+
+
+@facade
+def invert_permutation(x, name=None):
+    """Where each index went."""
+    x = as_tensor(x)
+    return torch.argsort(x).to(x.dtype)
+
+
+@facade
 def zero_fraction(value, name=None):
     """The share of zeros."""
     return (as_tensor(value) == 0).float().mean()
@@ -425,7 +462,8 @@ __all__ = sorted(
     + [f"segment_{name}" for name in _SEGMENTS]
     + [f"unsorted_segment_{name}" for name in _SEGMENTS]
     + """accumulate_n add_n argmax argmin betainc bincount complex confusion_matrix cumprod cumsum
-    cumulative_logsumexp in_top_k l2_normalize polyval scalar_mul top_k zero_fraction""".split()
+    cumulative_logsumexp in_top_k invert_permutation l2_normalize lbeta polygamma polyval
+    reciprocal_no_nan scalar_mul top_k zero_fraction""".split()
 )
 
 __getattr__ = missing_from("tf.math")

@@ -18,6 +18,7 @@ from torchkeras.tf._convert import as_shape, as_tensor, matched
 from torchkeras.tf._indexing import gather
 from torchkeras.tf._missing import missing_from
 from torchkeras.tf._tensor import facade
+from torchkeras.tf.dtypes import torch_dtype
 from torchkeras.tf.math import (
     in_top_k,
     l2_normalize,
@@ -37,6 +38,7 @@ __all__ = [
     "avg_pool3d",
     "batch_normalization",
     "bias_add",
+    "compute_average_loss",
     "conv1d",
     "conv2d",
     "conv2d_transpose",
@@ -67,6 +69,7 @@ __all__ = [
     "pool",
     "relu",
     "relu6",
+    "scale_regularization_loss",
     "selu",
     "separable_conv2d",
     "sigmoid",
@@ -199,6 +202,25 @@ def embedding_lookup(params, ids, max_norm=None, name=None):
         return rows
     norms = torch.linalg.vector_norm(rows, dim=-1, keepdim=True)
     return rows * (max_norm / torch.clamp(norms, min=max_norm))
+
+
+@facade
+def compute_average_loss(
+    per_example_loss, sample_weight=None, global_batch_size=None, dtype=None, name=None
+):
+    """The sum of the losses over the size of the whole batch."""
+    losses = as_tensor(per_example_loss)
+    losses = losses if dtype is None else losses.to(torch_dtype(dtype))
+    size = losses.shape[0] if losses.dim() else 1
+    if sample_weight is not None:
+        losses = losses * as_tensor(sample_weight).to(losses.dtype)
+    return torch.sum(losses) / (size if global_batch_size is None else global_batch_size)
+
+
+@facade
+def scale_regularization_loss(regularization_loss, name=None):
+    """The sum of penalties, over the number of replicas: there is one."""
+    return torch.sum(as_tensor(regularization_loss))
 
 
 @facade

@@ -16,6 +16,7 @@ from torchkeras.tf.dtypes import float32, torch_dtype
 __all__ = [
     "Generator",
     "categorical",
+    "fold_in",
     "gamma",
     "get_global_generator",
     "normal",
@@ -23,6 +24,7 @@ __all__ = [
     "set_global_generator",
     "set_seed",
     "shuffle",
+    "split",
     "stateless_categorical",
     "stateless_normal",
     "stateless_truncated_normal",
@@ -165,6 +167,20 @@ def stateless_uniform(shape, seed, minval=0, maxval=None, dtype=float32, name=No
 def stateless_categorical(logits, num_samples, seed, dtype="int64", name=None):
     """As `categorical`, the same numbers each time for the same `seed`."""
     return categorical(logits, num_samples, dtype, _fresh(seed))
+
+
+def split(seed, num=2, alg="auto_select") -> Tensor:
+    """`num` new seeds made of one, (num, 2), for the `stateless_*` functions."""
+    seed = as_tensor(seed)
+    limit = torch.iinfo(seed.dtype).max
+    drawn = torch.randint(limit, (int(num), 2), generator=_fresh(seed), device=seed.device)
+    return sealed(drawn.to(seed.dtype))
+
+
+def fold_in(seed, data, alg="auto_select") -> Tensor:
+    """A new seed made of one and a number."""
+    seed = as_tensor(seed)
+    return split(seed + torch.stack((torch.zeros_like(seed[0]), as_tensor(data).to(seed))), 1)[0]
 
 
 class Generator:

@@ -16,11 +16,13 @@ __all__ = [
     "dct",
     "fft",
     "fft2d",
+    "fftshift",
     "frame",
     "hamming_window",
     "hann_window",
     "ifft",
     "ifft2d",
+    "ifftshift",
     "inverse_stft",
     "irfft",
     "linear_to_mel_weight_matrix",
@@ -151,6 +153,18 @@ def dct(input, type=2, n=None, axis=-1, norm=None, name=None):
         table = table * math.sqrt(1 / (2 * size))
         table[:, 0] *= math.sqrt(0.5)
     return x @ table.to(x.dtype)
+
+
+@facade
+def fftshift(x, axes=None, name=None):
+    """The spectrum with the frequency 0 in the middle."""
+    return torch.fft.fftshift(as_tensor(x), axes)
+
+
+@facade
+def ifftshift(x, axes=None, name=None):
+    """What `fftshift` did, undone."""
+    return torch.fft.ifftshift(as_tensor(x), axes)
 
 
 def _mel(hertz):

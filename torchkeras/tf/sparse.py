@@ -10,7 +10,7 @@ from torchkeras.tf._convert import as_shape, as_tensor, int_axes
 from torchkeras.tf._missing import missing_from
 from torchkeras.tf._specs import SparseTensorSpec
 from torchkeras.tf._strings import StringTensor
-from torchkeras.tf._tensor import EagerTensor, TensorShape, sealed
+from torchkeras.tf._tensor import EagerTensor, TensorShape, facade, sealed
 from torchkeras.tf.dtypes import as_dtype
 
 __all__ = [
@@ -32,6 +32,41 @@ __all__ = [
     "to_indicator",
     "transpose",
 ]
+
+
+@facade
+def edit_distance(hypothesis, truth, normalize=True, name=None):
+    """The least number of insertions, deletions and substitutions that make the rows of the last
+    axis of one sparse tensor those of another, by default over the length of the truth."""
+    ours, theirs = _sequences(hypothesis), _sequences(truth)
+    shape = [max(sizes) for sizes in zip(hypothesis.shape[:-1], truth.shape[:-1])]
+    found = torch.zeros(shape)
+    for place in np.ndindex(*shape):
+        one, other = ours.get(place, []), theirs.get(place, [])
+        distance = float(_edits(one, other))
+        if normalize:
+            distance = distance / len(other) if other else (torch.inf if one else 0.0)
+        found[place] = distance
+    return found
+
+
+def _sequences(tensor: "SparseTensor") -> dict[tuple, list]:
+    """The values of each row of the last axis."""
+    rows: dict[tuple, list] = {}
+    for place, value in zip(tensor.indices.tolist(), tensor.values.tolist()):
+        rows.setdefault(tuple(place[:-1]), []).append(value)
+    return rows
+
+
+def _edits(one: list, other: list) -> int:
+    row = list(range(len(other) + 1))
+    for number, item in enumerate(one, 1):
+        before, row[0] = row[0], number
+        for place, wanted in enumerate(other, 1):
+            changed = before + (item != wanted)
+            before = row[place]
+            row[place] = min(changed, row[place] + 1, row[place - 1] + 1)
+    return row[-1]
 
 
 class SparseTensor:
@@ -58,7 +93,7 @@ class SparseTensor:
     @property
     def dtype(self) -> Any:
         """The dtype of the values."""
-        return self.values.dtype
+        return as_dtype(self.values.dtype)
 
     def spec(self) -> SparseTensorSpec:
         """What this is like."""

@@ -1,5 +1,6 @@
 """Writes `scripts.json`, what TensorFlow prints for the scripts of `scripts/tf_style`."""
 
+import argparse
 import json
 import os
 import subprocess
@@ -10,43 +11,36 @@ from pathlib import Path
 HERE = Path(__file__).parent
 SCRIPTS = sorted((HERE.parents[1] / "scripts/tf_style").glob("*.py"))
 
+# TensorFlow's own functions on Keras's symbolic tensors: Keras 3 refuses them, Keras 2 has them.
+WITH_KERAS_2 = {"18_functional_tf_ops"}
 
-# What TensorFlow cannot print here: it lacks TensorBoard, refuses its functions on Keras's symbolic
-# tensors since Keras 3, or has two Keras side by side. These lines follow from the scripts.
-BY_HAND = {
-    "16_summary": ["1", "True"],
-    "18_functional_tf_ops": [
-        "(None, 2) [[3.999999761581421, 7.999999523162842], "
-        "[3.999999761581421, 7.999999523162842]]",
-        "[[3.999999761581421, 7.999999523162842], [3.999999761581421, 7.999999523162842]]",
-        "(1, 4, 4, 3)",
-    ],
-    "22_imports": [
-        "True True True",
-        "3 b'abc' True",
-        "[[1.0, 0.0], [0.0, 1.0]] [1] True",
-        "(None, 1)",
-        "True True Conv2D",
-    ],
-}
+# Runs a script as `python SCRIPT` does, with packages of a second environment after the first's.
+RUN = """
+import runpy, sys
+sys.path.extend(sys.argv[2:])
+runpy.run_path(sys.argv[1], None, "__main__")
+"""
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("scripts", nargs="*", help="names without .py; all by default")
+    parser.add_argument(
+        "--packages", action="append", default=[], help="a folder that has TensorBoard"
+    )
+    options = parser.parse_args()
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     environment["KERAS_BACKEND"] = "tensorflow"
     path = HERE / "scripts.json"
     found = json.loads(path.read_text()) if path.exists() else {}
     for script in SCRIPTS:
-        if script.stem in BY_HAND:
-            found[script.stem] = BY_HAND[script.stem]
-            continue
-        if sys.argv[1:] and script.stem not in sys.argv[1:]:
+        if options.scripts and script.stem not in options.scripts:
             continue
         with tempfile.TemporaryDirectory() as folder:
             done = subprocess.run(
-                [sys.executable, str(script)],
+                [sys.executable, "-c", RUN, str(script), *options.packages],
                 cwd=folder,
-                env=environment,
+                env=environment | {"TF_USE_LEGACY_KERAS": str(int(script.stem in WITH_KERAS_2))},
                 capture_output=True,
                 text=True,
                 timeout=300,

@@ -57,6 +57,113 @@ def _tables():
 
 
 TEXT = """
+tf.nn.compute_average_loss(C)
+tf.nn.compute_average_loss(C, global_batch_size=8)
+tf.nn.compute_average_loss(C, sample_weight=[1.0, 2.0, 0.0])
+tf.nn.scale_regularization_loss(tf.reduce_sum(A))
+tf.linalg.cholesky_solve(tf.linalg.cholesky(square), [[1.0], [2.0]])
+tf.sort(tf.math.real(tf.linalg.eigvals(square)))
+tf.sort(tf.math.real(tf.linalg.eig(square)[0]))
+tf.linalg.matrix_rank(tf.ones((3, 2)))
+tf.linalg.tensor_diag(C)
+tf.linalg.tensor_diag_part(square)
+tf.math.reciprocal_no_nan([2.0, 0.0])
+tf.math.polygamma(1.0, B)
+tf.math.lbeta(B)
+tf.math.invert_permutation([2, 0, 1])
+tf.math.softmax(A)
+tf.math.log_softmax(A)
+tf.math.softsign(A)
+tf.signal.fftshift(A, axes=[1])
+tf.signal.ifftshift(A)
+tf.edit_distance(tf.sparse.from_dense([[1, 2, 3], [4, 0, 0]]), tf.sparse.from_dense([[1, 3, 3], [5, 6, 0]]))
+tf.edit_distance(tf.sparse.from_dense([[1, 2, 3]]), tf.sparse.from_dense([[2, 3, 0]]), normalize=False)
+tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+tf.compat.dimension_value(A.shape[0])
+tf.constant(["x"]).dtype == tf.string
+tf.random.split([1, 2], 3).shape
+tf.random.fold_in([1, 2], 3).shape
+A.dtype
+A.dtype == "float32"
+A.dtype == np.float32
+A.dtype != tf.float64
+A.dtype.name
+A.dtype.is_floating
+A.dtype.as_numpy_dtype is np.float32
+A.dtype.base_dtype == tf.float32
+A.dtype.min
+A.dtype.size
+str(A.dtype)
+repr(tf.constant(1).dtype)
+"{}".format(tf.constant([1, 2]).dtype)
+tf.Variable(1.0).dtype == "float32"
+tf.Variable(1.0).dtype.name
+tf.Variable([1, 2]).shape.as_list()
+tf.cast(i, A.dtype)
+tf.zeros((2,), dtype=A.dtype)
+A.get_shape()
+A.get_shape().as_list()
+A.shape.rank
+str(A.shape)
+repr(A.shape)
+repr(A.shape[1:])
+A.shape == (2, 3)
+A.shape == [2, 3]
+f"{A[0, 0]}"
+f"{A}"
+"{} {:.2f}".format(tf.constant(2), A[0, 1])
+f"{tf.constant('a')}"
+"%.3f %d" % (A[0, 1], tf.constant(7))
+int(tf.constant(7))
+len(tf.zeros((4, 2)))
+bool(tf.constant(1) > 0)
+list(range(tf.constant(3)))
+[1, 2, 3][tf.constant(1)]
+[float(x) for x in C]
+tf.constant("abc").numpy().decode()
+tf.constant(["a", "b"]).numpy()[1].decode()
+np.squeeze(A[None])
+np.argmax(A, axis=1)
+np.mean(A)
+np.max(A, axis=0)
+np.array([A[0, 0], A[0, 1]])
+np.asarray(A)
+np.expand_dims(A, 0).shape
+np.concatenate([A, B])
+np.sqrt(B)
+np.round(A)
+np.allclose(A, A.numpy())
+max(C), min(C)
+sum(C)
+sorted(tf.constant([3, 1, 2]).numpy().tolist())
+A[0].numpy().tolist()
+A.numpy().astype("int32")
+type(A.numpy()) is np.ndarray
+type(A[0, 0].numpy()) is np.float32
+tf.data.experimental.AUTOTUNE
+tf.data.AUTOTUNE
+tf.minimum(A, B)
+tf.multiply(A, B)
+tf.multiply(i, 2)
+tf.floor(A / 2)
+tf.not_equal(A, B)
+tf.dtypes.float32 == tf.float32
+tf.bool.name
+tf.int16.size
+tf.constant([1], tf.int16)
+tf.constant([True], tf.bool)
+isinstance(A, tf.Tensor)
+isinstance(tf.Variable(1.0), tf.Variable)
+tf.image.decode_png(tf.io.encode_png(picture))
+tf.image.decode_png(tf.io.encode_png(picture), channels=1)
+tf.image.decode_jpeg(tf.io.encode_jpeg(picture), channels=3).shape
+tf.image.random_flip_left_right(tf.concat([picture, picture[:, ::-1]], 1))
+tf.math.reduce_mean(A, axis=0)
+tf.math.reduce_sum(A, axis=1, keepdims=True)
+tf.math.reduce_max(A, axis=1)
+tf.math.not_equal(i, 3)
+tf.py_function(lambda x: np.asarray(x)[::-1] + 1, [i], [tf.int32])
+tf.py_function(lambda x, y: (x + y, x * y), [C, C], [tf.float32, tf.float32])
 tf.abs(i)
 tf.cast(A, tf.int32)
 tf.cast(i, tf.float32) * A[0, 0]

@@ -15,7 +15,8 @@ from tensorflow.python.framework.ops import convert_to_tensor
 from tensorflow.python.keras.layers import Dense as OldDense
 from tensorflow.strings import lower
 
-print(keras is tf.keras is k2, L.Dense is Dense is OldDense, AUTOTUNE == data.AUTOTUNE)
+print(keras.layers.Dense is L.Dense is Dense is k2.layers.Dense, AUTOTUNE == data.AUTOTUNE)
+print(OldDense.__name__, OldDense(3).units, keras.Model is tf.keras.Model)
 print(int(cardinality(Dataset.range(3))), lower("ABC").numpy(), gfile.exists("/"))
 print(to_categorical([0, 1]).tolist(), convert_to_tensor([1]).numpy(), K.epsilon() == 1e-7)
 print(Sequential([Input((2,)), Dense(1)]).output_shape)

@@ -16,6 +16,11 @@ def as_text(bytes_or_text, encoding="utf-8"):
     return _text_of(bytes_or_text)
 
 
+def dimension_value(dimension):
+    """The size of an axis, which is a number already."""
+    return dimension
+
+
 as_str = as_str_any = as_text
 
 __getattr__ = _missing_from("tf.compat")

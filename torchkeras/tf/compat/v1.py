@@ -1,6 +1,7 @@
 """`tf.compat.v1`: what scripts of TensorFlow 2 still call of it; graphs and sessions are out."""
 
 import logging as _logging
+import sys as _sys
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
@@ -96,4 +97,10 @@ logging = SimpleNamespace(
     set_verbosity=lambda v: _logging.getLogger("tensorflow").setLevel(v),
 )
 
-__getattr__ = missing_from("tf.compat.v1")
+_not_here = missing_from("tf.compat.v1")
+
+
+def __getattr__(name):
+    tf = _sys.modules[__package__.rpartition(".")[0]]
+    same = name in dir(tf) and not name.startswith("_")
+    return getattr(tf, name) if same else _not_here(name)

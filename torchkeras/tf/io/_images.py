@@ -52,11 +52,20 @@ def _pixels(picture: Any, channels: int, dtype: Any) -> np.ndarray:
         mode = {"1": "L"}.get(mode, mode)
         if picture.mode == "P" and "transparency" in picture.info:
             mode = "RGBA"
-    array = np.asarray(picture if wide and mode in ("L", picture.mode) else picture.convert(mode))
+    if mode == "L" and picture.format == "PNG" and picture.mode in ("RGB", "RGBA", "P"):
+        array = _gray(np.asarray(picture.convert("RGB")))
+    else:
+        is_ready = wide and mode in ("L", picture.mode)
+        array = np.asarray(picture if is_ready else picture.convert(mode))
     array = array if array.ndim == 3 else array[..., None]
     if as_dtype(dtype) == uint8:
         return array if array.dtype == np.uint8 else (array.astype(np.int64) >> 8).astype(np.uint8)
     return array.astype(np.uint16) * (1 if wide else 257)
+
+
+def _gray(pixels: np.ndarray) -> np.ndarray:
+    """Gray of colours as libpng makes it: in 15 bits, and cut where Pillow rounds."""
+    return (pixels.astype(np.int64) @ (9797, 19234, 3737) >> 15).astype(np.uint8)
 
 
 def _decoded(contents: Any, channels: int, dtype: Any, purpose: str) -> Tensor:
