@@ -43,7 +43,8 @@ FLOORS = {
         metrics/_base metrics/_simple metrics/_confusion metrics/_iou
         optimizers/schedules optimizers/_base optimizers/_algorithms optimizers/_wrappers
         optimizers/legacy mixed_precision
-        _data/slicing _data/dataset _data/adapters _data/pipeline
+        _data/slicing _data/dataset _data/adapters _data/elements _data/passes
+        _data/pipeline
     """,
     "4 layers": """
         layers/_spec layers/_tracking layers/_state layers/_base layers/_lora layers/core
@@ -56,7 +57,7 @@ FLOORS = {
         layers/_image_geometry layers/_image_augmentation layers/_image_mixing layers/_interop
     """,
     "5 services": """
-        saving/_archive saving/_h5 saving/_yaml saving/_safetensors saving/_graph_ops
+        saving/_raw saving/_archive saving/_h5 saving/_yaml saving/_safetensors saving/_graph_ops
         saving/_old_functions saving/_configs saving/_walk saving/_optimizer_state
         saving/_old_weights saving/_legacy saving/_tensorflow_files saving/_tensorflow
         saving/_models saving/_editor
@@ -250,6 +251,10 @@ def public_modules():
 
 # Module paths that were public in Keras 1 or 2 and are not in Keras 3.
 OLD_MODULES = {
+    "applications.audio_conv_utils",
+    "applications.music_tagger_crnn",
+    "applications.regnet",
+    "applications.resnet_rs",
     "layers.advanced_activations",
     "layers.convolutional",
     "layers.convolutional_recurrent",
@@ -268,6 +273,17 @@ OLD_MODULES = {
 
 # Names of public modules that Keras 1 or 2 had and Keras 3 has not, in no `_tf_keras` either.
 OLD_NAMES = {
+    "applications": {
+        *(f"ResNetRS{depth}" for depth in (50, 101, 152, 200, 270, 350, 420)),
+        *(
+            f"RegNet{kind}{size}"
+            for kind in "XY"
+            for size in "002 004 006 008 016 032 040 064 080 120 160 320".split()
+        ),
+        "MusicTaggerCRNN",
+        "decode_predictions",
+        "preprocess_input",
+    },
     "callbacks": {"BaseLogger"},
     "losses": {"BCE", "LossFunctionWrapper", "bce"},
     "metrics": {"BCE", "MeanRelativeError", "bce"},

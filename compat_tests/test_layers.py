@@ -232,7 +232,7 @@ def test_config(case):
     assert as_json(other.get_config()) == as_json(theirs.get_config())
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "float64", "float16"])
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64", "float16"])
 @all_cases
 def test_policy(case, policy):
     try:

@@ -58,7 +58,7 @@ def test_config(case):
     generic.test_config(case)
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "float64", "float16"])
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64", "float16"])
 @all_cases
 def test_policy(case, policy, monkeypatch):
     if case.layer is torchkeras.layers.TimeDistributed:
@@ -170,7 +170,7 @@ def test_recurrent_sweep(kind, options, mask, states):
     activation = options.get("activation", "tanh")
     exact = activation == "tanh" or (kind == "SimpleRNN" and activation == "relu")
     expected = "fused" if exact and not any(name in options for name in SCANNED) else "scan"
-    assert ours._kernel == expected
+    assert ours.recurrence == expected
 
 
 @pytest.mark.parametrize("mask", MASKS)
@@ -185,7 +185,7 @@ def test_kernel_and_scan_agree_in_float64(kind, mask):
     fused.build(x.shape)
     scan.build(x.shape)
     scan.set_weights(fused.get_weights())
-    assert (fused._kernel, scan._kernel) == ("fused", "scan")
+    assert (fused.recurrence, scan.recurrence) == ("fused", "scan")
     for a, b in zip(fused(x, mask=mask), scan(x, mask=mask), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
 
@@ -248,7 +248,7 @@ def test_cell_of_a_user(mask, options, stacked):
     ours, theirs = pair(make)
     mask = None if MASKS[mask] is None else torch.tensor(MASKS[mask], dtype=torch.bool)
     assert_same_runs(ours, theirs, [sequences()], mask=mask)
-    assert ours._kernel == "scan"
+    assert ours.recurrence == "scan"
 
 
 @pytest.mark.parametrize("name", ["SimpleRNNCell", "LSTMCell", "GRUCell"])
@@ -300,9 +300,9 @@ def test_dropout_of_convolutional_cells(options):
 def test_kernel_follows_the_phase(kind):
     layer = getattr(torchkeras.layers, kind)(UNITS, recurrent_dropout=0.5)
     layer.build((BATCH, STEPS, FEATURES))
-    assert layer._kernel == "fused"
+    assert layer.recurrence == "fused"
     layer.train()
-    assert layer._kernel == "scan"
+    assert layer.recurrence == "scan"
 
 
 @pytest.mark.parametrize("use_bias", [False, True])

@@ -225,9 +225,6 @@ def test_regularizers():
 def test_augmentation_layers():
     """`experimental.preprocessing.Rescaling`, `RandomFlip`, `RandomRotation`."""
     preprocessing = tf.keras.layers.experimental.preprocessing
-    for name in ("RandomFlip", "RandomRotation"):
-        if not hasattr(preprocessing, name):
-            pytest.skip(f"{name} is not there yet")
     model = tf.keras.Sequential(
         [
             preprocessing.Rescaling(1.0 / 255.0),
@@ -388,14 +385,8 @@ def test_a_layer_of_ones_own():
     assert len(history.history["loss"]) == 2
 
 
-def needs_tape():
-    if not hasattr(tf, "GradientTape"):
-        pytest.skip("tf.GradientTape is not there yet")
-
-
 def test_linear_classifier_with_a_tape():
     """The notes' classifier: 40 steps of full batches, whose loss falls."""
-    needs_tape()
     rng = np.random.default_rng(0)
     cov = [[1, 0.5], [0.5, 1]]
     negative = rng.multivariate_normal(mean=[0, 3], cov=cov, size=100)
@@ -419,7 +410,6 @@ def test_linear_classifier_with_a_tape():
 
 def test_second_order_gradients_with_a_tape():
     """The position 4.9 t squared, its speed and its acceleration."""
-    needs_tape()
     time = tf.Variable(0.0)
     with tf.GradientTape() as outer_tape:
         with tf.GradientTape() as inner_tape:
@@ -434,8 +424,6 @@ def test_constants_and_variables():
     assert tf.ones(shape=(2, 1)).shape == tf.zeros(shape=(2, 1)).shape
     assert tf.random.normal(shape=(3, 1), mean=0, stddev=1.0).shape == (3, 1)
     assert tf.random.uniform(shape=(3, 1), minval=0, maxval=1.0).shape == (3, 1)
-    if not hasattr(tf, "Variable"):
-        pytest.skip("tf.Variable is not there yet")
     v = tf.Variable(initial_value=tf.random.normal(shape=(3, 1)))
     v.assign(tf.ones((3, 1)))
     v[0, 0].assign(3.0)

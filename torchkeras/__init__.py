@@ -4,12 +4,14 @@ import sys as _sys
 
 from torchkeras import (
     activations,
+    applications,
     backend,
     callbacks,
     config,
     constraints,
     datasets,
     dtype_policies,
+    export,
     initializers,
     layers,
     legacy,

@@ -60,6 +60,7 @@ _CLASS_ROOMS = (
     "random",
     "distillation",
     "utils",
+    "applications",
 )
 # Where the functions of a config may come from; those of "ops" only when it says so.
 _FUNCTION_ROOMS = (
@@ -70,7 +71,7 @@ _FUNCTION_ROOMS = (
     "regularizers",
     "constraints",
 )
-_ROOMS = frozenset({*_CLASS_ROOMS, *_FUNCTION_ROOMS, "ops"})
+_ROOMS = frozenset({*_CLASS_ROOMS, *_FUNCTION_ROOMS, "ops", "tf"})
 _NOT_FOR_FILES = frozenset({"get", "serialize", "deserialize"})
 
 # Code of lambdas that this process wrote itself -> the lambda: to read them again runs no code from

@@ -46,7 +46,9 @@ class Variable(nn.Parameter):
     __torch_function__ = torch._C._disabled_torch_function_impl
 
     def __new__(cls, initializer=None, shape=None, dtype=None, trainable=True, *args, **kwargs):
-        data = _initial_value(initializer, shape, dtype)
+        # Also one made in `predict` is trained later.
+        with torch.inference_mode(False):
+            data = _initial_value(initializer, shape, dtype)
         return Tensor._make_subclass(cls, data, bool(trainable) and _can_require_grad(data))
 
     def __init__(
@@ -173,11 +175,16 @@ class Variable(nn.Parameter):
 
     def assign_add(self, value) -> Tensor:
         with torch.no_grad():
-            return self.assign(self.value + value)
+            return self.assign(self.value + self._operand(value))
 
     def assign_sub(self, value) -> Tensor:
         with torch.no_grad():
-            return self.assign(self.value - value)
+            return self.assign(self.value - self._operand(value))
+
+    def _operand(self, value):
+        """What torch adds: also arrays and lists."""
+        is_plain = isinstance(value, (Tensor, int, float))
+        return value if is_plain else torch.as_tensor(value, device=self.device)
 
     def with_data(self, data: Tensor) -> "Variable":
         """A variable with this one's name and marks, and other data."""

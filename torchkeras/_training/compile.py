@@ -36,12 +36,57 @@ def loss_function(loss) -> Callable | None:
     return losses_module.LossFunctionWrapper(found, name=getattr(found, "__name__", "loss"))
 
 
-def by_output(kind: str, given, names: list[str], count: int) -> list:
-    """Spreads a value, list or dict over `count` outputs; None where nothing is said.
+_CONTAINERS = (dict, list, tuple)
+
+
+def is_nested(y_pred) -> bool:
+    """Whether outputs are structures within a structure."""
+    if not isinstance(y_pred, _CONTAINERS):
+        return False
+    items = y_pred.values() if isinstance(y_pred, dict) else y_pred
+    return any(isinstance(item, _CONTAINERS) for item in items)
+
+
+def _fits(given, y_pred) -> bool:
+    """Whether what is given has the structure of the outputs, as far as it goes."""
+    if not isinstance(y_pred, _CONTAINERS) or not isinstance(given, _CONTAINERS):
+        return True
+    if isinstance(y_pred, dict):
+        return (
+            isinstance(given, dict)
+            and set(given) <= set(y_pred)
+            and all(_fits(item, y_pred[key]) for key, item in given.items())
+        )
+    return (
+        not isinstance(given, dict) and len(given) == len(y_pred) and all(map(_fits, given, y_pred))
+    )
+
+
+def _spread(given, y_pred) -> list:
+    """An entry for each output of a structure; what is given for a part of it holds for all of
+    that part."""
+    if isinstance(y_pred, dict):
+        keys, parts = sorted(y_pred), isinstance(given, dict)
+        return [
+            entry
+            for key in keys
+            for entry in _spread(given.get(key) if parts else given, y_pred[key])
+        ]
+    if isinstance(y_pred, (list, tuple)):
+        items = given if isinstance(given, (list, tuple)) else [given] * len(y_pred)
+        return [entry for item, part in zip(items, y_pred) for entry in _spread(item, part)]
+    return [given]
+
+
+def by_output(kind: str, given, names: list[str], y_pred) -> list:
+    """Spreads a value, list or dict over the outputs; None where nothing is said.
 
     Raises:
         ValueError: a list of another length, or a key that is no output.
     """
+    if is_nested(y_pred) and _fits(given, y_pred):
+        return _spread(given, y_pred)
+    given, count = _flat(given), len(names)
     if isinstance(given, dict):
         unknown = [key for key in given if key not in names]
         if unknown:
@@ -61,6 +106,15 @@ def by_output(kind: str, given, names: list[str], count: int) -> list:
 
 def names_of(y_pred, output_names: list[str] | None) -> list[str]:
     """A name for each output: the keys of a dict, else the model's names for them."""
+    if is_nested(y_pred):
+        paths = _paths(y_pred)
+        if output_names and len(output_names) == len(paths):
+            # An item of a list goes by the model's name for it.
+            paths = [
+                (*path[:-1], name) if isinstance(path[-1], int) else path
+                for path, name in zip(paths, output_names)
+            ]
+        return ["/".join(map(str, path)) for path in paths]
     if isinstance(y_pred, dict):
         return sorted(y_pred)
     count = len(tree.flatten(y_pred))
@@ -73,8 +127,21 @@ def names_of(y_pred, output_names: list[str] | None) -> list[str]:
     return [f"output_{index}" for index in range(count)] if count > 1 else ["output"]
 
 
+def _paths(y_pred, path: tuple = ()) -> list[tuple]:
+    """The keys and indices that lead to each output."""
+    if isinstance(y_pred, dict):
+        items = sorted(y_pred.items())
+    elif isinstance(y_pred, (list, tuple)):
+        items = enumerate(y_pred)
+    else:
+        return [path]
+    return [leaf for key, item in items for leaf in _paths(item, (*path, key))]
+
+
 def flat_targets(y, y_pred, names: list[str]) -> list:
     """Targets (or weights) in the order of the outputs; a dict is read by output name."""
+    if isinstance(y, _CONTAINERS) and is_nested(y_pred) and _fits(y, y_pred):
+        return _spread(y, y_pred)
     if isinstance(y, dict):
         return [y.get(name) for name in names] if set(y) & set(names) else tree.flatten(y)
     if isinstance(y, (list, tuple)):
@@ -116,13 +183,11 @@ class CompileLoss:
             given = [item for item in _leaves(given)] or [None]
         elif not isinstance(given, (list, tuple, dict)):
             given = [given] * len(outputs)
-        self.functions = [
-            loss_function(item) for item in by_output("loss", _flat(given), names, len(outputs))
-        ]
+        self.functions = [loss_function(item) for item in by_output("loss", given, names, y_pred)]
         weights = self._given_weights
         if weights is None or isinstance(weights, (int, float)):
             weights = [weights] * len(outputs)
-        self.weights = by_output("loss_weights", weights, names, len(outputs))
+        self.weights = by_output("loss_weights", weights, names, y_pred)
         if any(w is not None and not isinstance(w, (int, float)) for w in self.weights):
             raise ValueError(
                 f"Entries of `loss_weights` must be numbers. Received: {self._given_weights}"
@@ -225,13 +290,15 @@ class CompileMetrics(Metric):
     def build(self, y_true, y_pred) -> None:
         outputs = tree.flatten(y_pred)
         names = names_of(y_pred, self.output_names)
+        if is_nested(y_pred) and self.output_names and len(self.output_names) == len(outputs):
+            names = self.output_names
         targets = flat_targets(y_true, y_pred, names)
         targets += [None] * (len(outputs) - len(targets))
         for kind, given, weighted in (
             ("metrics", self._given, False),
             ("weighted_metrics", self._given_weighted, True),
         ):
-            for index, items in enumerate(_metrics_by_output(kind, given, names, len(outputs))):
+            for index, items in enumerate(_metrics_by_output(kind, given, names, y_pred)):
                 for item in items:
                     metric = as_metric(item, targets[index], outputs[index])
                     prefix = f"{names[index]}_" if len(outputs) > 1 else ""
@@ -299,18 +366,21 @@ class CompileMetrics(Metric):
         )
 
 
-def _metrics_by_output(kind: str, given, names: list[str], count: int) -> list[list]:
+def _metrics_by_output(kind: str, given, names: list[str], y_pred) -> list[list]:
     """A list of metrics for each output."""
+    count = len(names)
     if given is None:
         return [[] for _ in range(count)]
-    if isinstance(given, dict):
-        given = by_output(kind, given, names, count)
+    if is_nested(y_pred) and _fits(given, y_pred):
+        given = _spread(given, y_pred)
+    elif isinstance(given, dict):
+        given = by_output(kind, given, names, y_pred)
     elif count == 1:
         given = [_flat(given)]
     elif len(given) == count:
         given = list(given)
     elif any(isinstance(item, (list, tuple)) for item in given):
-        by_output(kind, given, names, count)
+        by_output(kind, given, names, y_pred)
     else:
         # One flat list for several outputs: each of them is measured by all.
         given = [list(given)] * count

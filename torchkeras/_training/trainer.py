@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torchkeras import _symbolic, config, optimizers, tree
 from torchkeras._data import make_source, train_validation_split, unpack_x_y_sample_weight
 from torchkeras._errors import received, without_frames_of
-from torchkeras._scopes import call_context, recording
+from torchkeras._scopes import call_context, for_script, recording
 from torchkeras._training.capture import CapturedStep, can_capture
 from torchkeras._training.compile import CompileLoss, CompileMetrics
 from torchkeras._training.loop import Logs, OutputCollector, phase, run_epoch, to_numpy
@@ -67,6 +67,8 @@ class Trainer:
     _compile_config = None
     _compile_loss = None
     _compile_metrics = None
+    # As it was given to `compile`.
+    loss = None
     _loss_tracker = None
     _trained_at = None
     _trained_when_compiled = ()
@@ -141,6 +143,7 @@ class Trainer:
             compile_metrics = CompileMetrics(metrics, weighted_metrics, output_names=names)
         # Past `__setattr__`: metrics that are attributes are the user's own.
         self.__dict__.update(
+            loss=loss,
             _compile_loss=compile_loss,
             _compile_metrics=compile_metrics,
             _loss_tracker=Mean(name="loss"),
@@ -251,6 +254,19 @@ class Trainer:
         if loss is None:
             raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
         return loss
+
+    def compiled_loss(self, y_true, y_pred, sample_weight=None, regularization_losses=None):
+        """What `train_step`s of Keras 2 call: the compiled loss, with the given losses of layers
+        added. The mean that `metrics` shows as "loss" goes on."""
+        loss = self._compile_loss(y_true, y_pred, sample_weight)
+        loss = sum(regularization_losses or (), start=loss)
+        self._loss_tracker.update_state(loss.detach(), sample_weight=_rows(y_pred))
+        return loss
+
+    @property
+    def compiled_metrics(self):
+        """The metrics of `compile` as one, which `train_step`s of Keras 2 update."""
+        return CompileMetrics([], []) if self._compile_metrics is None else self._compile_metrics
 
     def _with_values(self, x, function, *args):
         """`function(*args)`, where symbolic tensors stand for their values on `x` if it needs
@@ -631,19 +647,20 @@ class Trainer:
                 for name in _PARTS_OF_STEP
             )
             captured = can_capture(self, self._device(), own_step)
-            self.train_function = CapturedStep(self) if captured else self.train_step
+            step = for_script(self.train_step)
+            self.train_function = CapturedStep(self) if captured else step
         return self.train_function
 
     def make_test_function(self, force=False):
         """The function that `evaluate` calls with each batch; kept in `test_function`."""
         if self.test_function is None or force:
-            self.test_function = self.test_step
+            self.test_function = for_script(self.test_step)
         return self.test_function
 
     def make_predict_function(self, force=False):
         """The function that `predict` calls with each batch; kept in `predict_function`."""
         if self.predict_function is None or force:
-            self.predict_function = self.predict_step
+            self.predict_function = for_script(self.predict_step)
         return self.predict_function
 
     # ---- parts of the loops ----------------------------------------------------------------------
@@ -728,6 +745,10 @@ class Trainer:
         """Builds the model for batches like `data`, by running it on tensors without values."""
         if getattr(self.call, "is_missing", False):
             return  # a model whose `train_step` calls other models
+        if type(self).train_step is not Trainer.train_step and all(
+            layer.built for layer in self._flatten_layers(include_self=False)
+        ):
+            return  # nothing to build for a step that need not call the model with `x`
         x, _, _ = unpack_x_y_sample_weight(data)
         self._build_by_running(tree.map_structure(_symbolic_like, x))
 

@@ -1,6 +1,7 @@
 """Array functions of `keras.backend`, as thin names over `ops`."""
 
 import builtins
+import operator
 
 import numpy as np
 import torch
@@ -326,12 +327,48 @@ class UnknownSize:
         self.axis = axis
 
 
+def _reckoning(operation):
+    """A method of `Sizes`: an operation on them as on a tensor, symbolic where one is unknown."""
+
+    def method(sizes, other):
+        unknown = [d for d in sizes if isinstance(d, UnknownSize)]
+
+        def compute(*sources):
+            given = iter(sources)
+            known = [next(given).shape[d.axis] if isinstance(d, UnknownSize) else d for d in sizes]
+            return operation(ops.convert_to_tensor(known, dtype="int32"), other)
+
+        return Computation(compute)(*[d.source for d in unknown]) if unknown else compute()
+
+    return method
+
+
+class Sizes(tuple):
+    """The sizes of a tensor: a tuple with which one reckons as with a tensor of integers; only
+    another tuple is put after it."""
+
+    __mul__ = __rmul__ = _reckoning(operator.mul)
+    __sub__ = _reckoning(operator.sub)
+    __rsub__ = _reckoning(lambda sizes, other: other - sizes)
+    __truediv__ = _reckoning(operator.truediv)
+    __floordiv__ = _reckoning(operator.floordiv)
+    __mod__ = _reckoning(operator.mod)
+    _plus = __radd__ = _reckoning(operator.add)
+
+    def __add__(self, other):
+        return Sizes((*self, *other)) if isinstance(other, (list, tuple)) else self._plus(other)
+
+    def __getitem__(self, index):
+        found = tuple.__getitem__(self, index)
+        return Sizes(found) if isinstance(found, tuple) else found
+
+
 def shape(x):
     """The sizes of a tensor."""
     sizes = ops.shape(x)
     if isinstance(x, KerasTensor):
-        return tuple(UnknownSize(x, i) if d is None else d for i, d in enumerate(sizes))
-    return sizes
+        sizes = (UnknownSize(x, i) if d is None else d for i, d in enumerate(sizes))
+    return Sizes(sizes)
 
 
 def int_shape(x):

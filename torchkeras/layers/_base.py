@@ -3,6 +3,7 @@ called symbolically."""
 
 import functools
 import inspect
+import sys
 import types
 import warnings
 from typing import Any
@@ -22,7 +23,7 @@ from torchkeras import (
     tree,
 )
 from torchkeras._op import Operation
-from torchkeras._scopes import call_context
+from torchkeras._scopes import call_context, face
 from torchkeras._serialize import serialize_keras_object
 from torchkeras._symbolic import KerasTensor, any_symbolic, infer_spec
 from torchkeras._variable import Variable, stand_in
@@ -360,6 +361,8 @@ class Layer(Stateful, Operation):
                 return self.symbolic_call(*args, **kwargs)
         if kwargs and any_symbolic(kwargs):
             return self.symbolic_call(*args, **kwargs)
+        if face.call is not None and not torch.compiler.is_compiling():
+            return face.call(sys._getframe(1), self, args, kwargs)
         return nn.Module.__call__(self, *args, **kwargs)
 
     def forward(self, *args, **kwargs):
@@ -474,7 +477,7 @@ class Layer(Stateful, Operation):
         ):
             array = np.asarray(x)
             if array.dtype.kind not in "biufc":
-                return x
+                return x if isinstance(x, np.generic) else array
             return self._converted(torch.as_tensor(array).to(self._device()))
         return x
 
@@ -487,21 +490,22 @@ class Layer(Stateful, Operation):
         return config.default_device()
 
     def _fill_masks(self, signature: CallSignature, args: tuple, kwargs: dict):
-        """Gives `call` the masks of its tensors where it takes them; returns the mask of the first
-        argument."""
+        """Gives `call` the masks of its tensors where it takes them; returns the mask it was called
+        with, else that of the first argument."""
+        told = kwargs.get("mask")
         found = {}
         for key, value in signature.bind(args, kwargs).items():
             mask = _masks(value)
             if mask is not None:
                 found[key] = mask
         if not found:
-            return None
+            return told
         for key in signature.masks:
             source = signature.first if key == "mask" else key.removesuffix("_mask")
             given = kwargs.get(key) is not None or key in signature.names[: len(args)]
             if source in found and not given:
                 kwargs[key] = found[source]
-        return found.get(signature.first, next(iter(found.values())))
+        return found.get(signature.first, next(iter(found.values()))) if told is None else told
 
     def _set_masks(self, inputs, outputs, previous) -> None:
         if not self.supports_masking and not self._makes_masks:
@@ -694,10 +698,27 @@ class Layer(Stateful, Operation):
     def compute_output_spec(self, *args, **kwargs):
         if not _same_code(type(self).compute_output_shape, Layer.compute_output_shape):
             shape = self._stated_output_shape(args, kwargs)
-            return tree.map_shape_structure(
+            outputs = tree.map_shape_structure(
                 lambda s: KerasTensor(s, dtype=self.compute_dtype), shape
             )
-        return infer_spec(functools.partial(nn.Module.__call__, self), args, kwargs)
+            self._set_symbolic_masks(args, kwargs, outputs)
+            return outputs
+        return infer_spec(functools.partial(Layer.__call__, self), args, kwargs)
+
+    def _set_symbolic_masks(self, args, kwargs, outputs) -> None:
+        """Gives symbolic outputs of a stated shape the masks that `compute_mask` makes."""
+        inputs = args[0] if args else kwargs.get(self._call_signature.first)
+        previous = _masks(inputs)
+        if previous is None and not self._makes_masks:
+            return
+        if not self.supports_masking and not self._makes_masks:
+            self._set_masks(inputs, outputs, previous)  # which warns
+            return
+        masks = infer_spec(self.compute_mask, (inputs, previous), {})
+        masks = masks if isinstance(masks, (list, tuple)) else [masks]
+        for x, mask in zip(tree.flatten(outputs), masks, strict=False):
+            if mask is not None:
+                x._keras_mask = mask
 
     def _stated_output_shape(self, args, kwargs):
         """What a `compute_output_shape` written by hand gives for symbolic arguments."""

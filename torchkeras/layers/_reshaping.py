@@ -345,7 +345,14 @@ class UpSampling2D(_UpSampling):
         last = self.data_format == "channels_last"
         x = inputs.permute(0, 3, 1, 2) if last else inputs
         size = [length * factor for length, factor in zip(x.shape[2:], self.size)]
-        outputs = F.interpolate(x, size, mode=self.interpolation, align_corners=False)
+        # The antialias of an image that grows changes nothing but the kernel: Keras's a = -0.5.
+        outputs = F.interpolate(
+            x,
+            size,
+            mode=self.interpolation,
+            align_corners=False,
+            antialias=self.interpolation == "bicubic",
+        )
         return outputs.permute(0, 2, 3, 1) if last else outputs
 
 

@@ -9,7 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedTensorMixin
 
-from torchkeras import _dtypes, _naming, _symbolic, constraints, initializers, regularizers
+from torchkeras import (
+    _dtypes,
+    _naming,
+    _symbolic,
+    config,
+    constraints,
+    initializers,
+    regularizers,
+)
 from torchkeras._variable import Variable, adopted, revision
 from torchkeras.layers._tracking import Container, tracked
 from torchkeras.metrics import Metric
@@ -407,7 +415,17 @@ def _in_memory_order(initializer, order):
     back = [order.index(axis) for axis in range(len(order))]
 
     def initialize(shape, dtype):
-        return initializer(shape, dtype=dtype).permute(order).contiguous().permute(back)
+        # Taken before the initializer takes its own, which so is given back to the system at the
+        # end, instead of leaving a hole before each weight.
+        memory = torch.empty(
+            [shape[axis] for axis in order],
+            dtype=_dtypes.torch_dtype(dtype),
+            device=config.default_device(),
+        )
+        value = initializer(shape, dtype=dtype).permute(order)
+        if (value.dtype, value.device, value.shape) != (memory.dtype, memory.device, memory.shape):
+            return value.contiguous().permute(back)
+        return memory.copy_(value).permute(back)
 
     return initialize
 

@@ -1,8 +1,8 @@
 """Recurrent layers: cells, and layers that run a cell over time.
 
 A layer runs torch's fused kernel where its cell has one that is exact for the arguments, with any
-mask; else one scan,
-whose input projection is done for all steps at once. `layer._kernel` says which: "fused" or "scan".
+mask; else one scan, whose input projection is done for all steps at once. `layer.recurrence` says
+which: "fused" or "scan".
 """
 
 import torch
@@ -232,6 +232,8 @@ class RNN(Layer):
 
     _config_if_given = ("activity_regularizer",)
     use_cudnn = "auto"
+    # What a cell is given at each step besides: the constants of Keras 2.
+    _passed = {}
 
     def __init__(
         self,
@@ -468,8 +470,10 @@ class RNN(Layer):
         return self.use_cudnn is not False and cell._fusable(training) and not _untraceable(cell)
 
     @property
-    def _kernel(self):
-        """What runs in the present phase: "fused", or "scan" (maybe for some of the cells)."""
+    def recurrence(self):
+        """What runs the steps in the present phase (`train()` or `eval()`): "fused", torch's own
+        kernel over all of them; or "scan", one step after the other, if only for one of the cells.
+        """
         chain = self._chain()
         fused = chain is not None and all(self._is_fused(cell, self.training) for cell in chain)
         return "fused" if fused else "scan"
@@ -527,7 +531,7 @@ class RNN(Layer):
         """Calls the cell step by step."""
 
         def step(x, states):
-            return _call_cell(self.cell, x, states, training)
+            return _call_cell(self.cell, x, states, training, **self._passed)
 
         steps = sequences.unbind(1)
         steps = steps[::-1] if self.go_backwards else steps

@@ -1,10 +1,13 @@
 """The `Loss` base class, and how values per sample become one number."""
 
+import sys
+
 import torch
 from torch import Tensor
 
 from torchkeras import _naming, config, dtype_policies, tree
 from torchkeras._op import Computation
+from torchkeras._scopes import face, seen_by
 from torchkeras._serialize import Configurable
 from torchkeras._symbolic import any_symbolic
 from torchkeras.ops._core import as_tensor
@@ -42,6 +45,12 @@ class Loss(Configurable):
         return self._dtype_policy.compute_dtype
 
     def __call__(self, y_true, y_pred, sample_weight=None):
+        if face.shown is not None and not torch.compiler.is_compiling():
+            return face.shown(sys._getframe(1), self._compared(y_true, y_pred, sample_weight))
+        return self._compared(y_true, y_pred, sample_weight)
+
+    def _compared(self, y_true, y_pred, sample_weight):
+        """The loss, the common case first."""
         if (
             self._mean_form is not None
             and sample_weight is None
@@ -64,7 +73,7 @@ class Loss(Configurable):
         device = device_of(y_pred, y_true)
         y_pred = to_tensors(y_pred, self._torch_dtype, device)
         y_true = to_tensors(y_true, self._target_dtype(), device)
-        values = self.call(y_true, y_pred)
+        values = self.call(*seen_by(self.call, y_true, y_pred))
         own_mask = getattr(values, "_keras_mask", None)
         if mask is not None and own_mask is not None:
             mask = mask & own_mask

@@ -3,6 +3,7 @@
 from types import FunctionType
 
 from torchkeras import tree
+from torchkeras._scopes import seen_by
 from torchkeras._serialize import serialize_keras_object
 from torchkeras.losses import _functions as functions
 from torchkeras.losses._base import Loss, match_ranks
@@ -60,7 +61,7 @@ class LossFunctionWrapper(Loss):
             y_pred = tree.map_structure_up_to(y_pred, lambda pair: pair[1], pairs)
         else:
             y_true, y_pred = match_ranks(y_true, y_pred)
-        return self.fn(y_true, y_pred, **self._fn_kwargs)
+        return self.fn(*seen_by(self.fn, y_true, y_pred), **self._fn_kwargs)
 
     def _target_dtype(self):
         is_labels = isinstance(self.fn, FunctionType) and self.fn in functions.OF_LABELS

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from torchkeras import _naming, config, dtype_policies, initializers
+from torchkeras._scopes import seen_by
 from torchkeras._serialize import Configurable, serialize_keras_object
 from torchkeras._variable import Variable
 from torchkeras.losses import _functions as loss_functions
@@ -260,7 +261,7 @@ class MeanMetricWrapper(Mean):
 
     def _values(self, y_true, y_pred):
         with torch.no_grad():
-            return self._fn(y_true, y_pred, **self._fn_kwargs)
+            return self._fn(*seen_by(self._fn, y_true, y_pred), **self._fn_kwargs)
 
     def get_config(self):
         if type(self) is MeanMetricWrapper:

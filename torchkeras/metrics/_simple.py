@@ -169,9 +169,15 @@ class BinaryAccuracy(_Accuracy):
         self.threshold = threshold
 
 
+def _classes(y_true, y_pred: Tensor) -> Tensor:
+    """The classes of one-hot targets."""
+    targets = _targets(y_true, y_pred)
+    return (targets.byte() if targets.dtype is torch.bool else targets).argmax(-1)
+
+
 def _categorical_matches(y_true, y_pred) -> Tensor:
     y_pred = as_tensor(y_pred)
-    classes = _targets(y_true, y_pred).argmax(-1)
+    classes = _classes(y_true, y_pred)
     shape = classes.shape
     if classes.ndim == y_pred.ndim:
         return (classes.squeeze(-1) == y_pred.argmax(-1)).reshape(shape)
@@ -225,7 +231,7 @@ def _in_top_k(classes: Tensor, y_pred: Tensor, k: int) -> Tensor:
 
 def _top_k_matches(y_true, y_pred, k=5) -> Tensor:
     y_pred = as_tensor(y_pred)
-    return _in_top_k(_targets(y_true, y_pred).argmax(-1), y_pred, k)
+    return _in_top_k(_classes(y_true, y_pred), y_pred, k)
 
 
 @computed_on_symbols
