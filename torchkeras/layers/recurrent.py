@@ -43,20 +43,24 @@ class _Valid:
 
     def __init__(self, mask):
         self.mask = mask
-        batch, steps = mask.shape
-        seen = mask.cumsum(1)
-        self.count = seen[:, -1:]
-        place = torch.where(mask, seen - 1, self.count + (~mask).cumsum(1) - 1)
-        each = torch.arange(steps, device=mask.device).expand(batch, steps)
-        # Step of the mask that comes at each place, valid ones first.
-        self.order = torch.empty_like(place).scatter_(1, place, each)
-        self.seen = seen
+        batch = mask.shape[0]
+        self.seen = mask.cumsum(1)
+        self.count = self.seen[:, -1:]
         self.row = torch.arange(batch, device=mask.device).unsqueeze(1)
+        # To ask is worth it where nobody has to wait for the answer.
+        is_known = mask.is_cpu and not torch.compiler.is_compiling()
+        self.are_in_front = is_known and not bool((mask[:, 1:] > mask[:, :-1]).any())
 
     def to_front(self, x, backwards):
         """The steps of `x` (batch, steps, features), valid ones first: (steps, batch, features)."""
+        if self.are_in_front:
+            return (x.flip(1) if backwards else x).transpose(0, 1)
         batch, steps = self.mask.shape
-        order = steps - 1 - self.order if backwards else self.order
+        place = torch.where(self.mask, self.seen - 1, self.count + (~self.mask).cumsum(1) - 1)
+        each = torch.arange(steps, device=x.device).expand(batch, steps)
+        # Step of the mask that comes at each place, valid ones first.
+        order = torch.empty_like(place).scatter_(1, place, each)
+        order = steps - 1 - order if backwards else order
         # As a lookup in a table: its backward pass is the fastest that torch has.
         return F.embedding((order + self.row * steps).T, x.reshape(batch * steps, -1))
 
