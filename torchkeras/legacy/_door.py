@@ -244,6 +244,7 @@ def open_door(package: types.ModuleType) -> None:
     for path, renames in METHODS.items():
         owner, name = _owner(package, path)
         setattr(owner, name, renaming(vars(owner)[name], renames))
+    replaced = {}
     for path in {**ARGUMENTS, **ONE_BY_ONE}:
         rule = _rule(path)
         owner, name = _owner(package, path)
@@ -256,7 +257,8 @@ def open_door(package: types.ModuleType) -> None:
         made = accepting(target, rule)
         setattr(owner, name, made)
         if inspect.ismodule(owner):
-            _replace_elsewhere(package, target, made)
+            replaced[target] = made
+    _replace_elsewhere(package, replaced)
 
 
 def _rule(path: str) -> Rule:
@@ -280,10 +282,10 @@ def _owner(package: types.ModuleType, path: str) -> tuple[Any, str]:
     return (owner, name) if hasattr(owner, name) else (None, name)
 
 
-def _replace_elsewhere(package: types.ModuleType, old: Callable, new: Callable) -> None:
+def _replace_elsewhere(package: types.ModuleType, replaced: dict[Callable, Callable]) -> None:
     """Functions have several places: `utils.to_categorical` is `utils._numeric`'s."""
     for name, room in list(sys.modules.items()):
         if name == package.__name__ or name.startswith(f"{package.__name__}."):
             for key, value in list(vars(room).items()):
-                if value is old:
-                    setattr(room, key, new)
+                if type(value) is types.FunctionType and value in replaced:
+                    setattr(room, key, replaced[value])
