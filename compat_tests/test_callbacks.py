@@ -24,6 +24,7 @@ import torch
 from keras.src.trainers.compile_utils import MetricsList
 
 import torchkeras
+from compat_tests.calls import python_calls
 from compat_tests.cases.callbacks import CASES, LOGS
 from torchkeras import callbacks
 from torchkeras.callbacks import _progbar
@@ -598,8 +599,7 @@ def test_wrong_arguments_of_the_bar():
         Progbar(1, stateful_metrics=["a"], stateless_metrics=["b"])
 
 
-@pytest.mark.slow
-def test_progress_costs_less_than_a_microsecond_per_batch(monkeypatch):
+def test_progress_costs_one_call_per_batch(monkeypatch):
     monkeypatch.setattr(sys, "stdout", Terminal())
     listed = callbacks.CallbackList(
         None, add_history=True, add_progbar=True, verbose=1, epochs=1, steps=10**6
@@ -609,14 +609,8 @@ def test_progress_costs_less_than_a_microsecond_per_batch(monkeypatch):
     listed.on_train_batch_end(0, {"loss": 1.0})
     (hook,) = listed.batch_hooks["train_end"]
     logs = Untouchable()
-    best = math.inf
-    for _ in range(20):
-        listed.callbacks[-1]._next_reading = math.inf
-        start = time.perf_counter()
-        for batch in range(1000):
-            hook(batch, logs)
-        best = min(best, (time.perf_counter() - start) / 1000)
-    assert best < 1e-6
+    listed.callbacks[-1]._next_reading = math.inf
+    assert python_calls(hook, 1, logs) == 1
 
 
 # Monitoring.

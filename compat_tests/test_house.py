@@ -18,6 +18,7 @@ import pytest
 import torch
 
 import torchkeras
+from compat_tests.calls import python_calls
 from torchkeras.legacy import _paths
 
 ROOT = Path(__file__).parents[1]
@@ -412,23 +413,6 @@ def test_forbidden_words(what):
 
 
 # ---------------------------------------------------------------- what a call costs
-
-
-def python_calls(function, *arguments):
-    """The number of Python functions entered by a call of `function`, itself counted."""
-    count = 0
-
-    def profile(frame, event, argument):
-        nonlocal count
-        count += event == "call"
-
-    previous = sys.getprofile()
-    sys.setprofile(profile)
-    try:
-        function(*arguments)
-    finally:
-        sys.setprofile(previous)
-    return count
 
 
 @pytest.mark.tiny

@@ -4,7 +4,6 @@ import copy
 import inspect
 import math
 import pickle
-import time
 import warnings
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from compat_tests.calls import python_calls
 from compat_tests.cases.optimizers import CASES, OWN, SCHEDULES, SHARED
 from compat_tests.golden.optimizers import make_legacy
 from torchkeras import optimizers
@@ -976,19 +976,12 @@ def test_a_step_does_not_read_tensors(monkeypatch):
     optimizer.apply(given, variables)
 
 
-@pytest.mark.slow
-def test_overhead_of_a_step():
-    """The bound is some times what a quiet machine needs."""
+def test_calls_of_a_step():
     variables = ours(values(0, [(10, 10), (10,)]))
     given = [torch.tensor(grad) for grad in gradients(0, [(10, 10), (10,)])]
     optimizer = optimizers.SGD()
-    best = math.inf
-    for _ in range(200):
-        start = time.perf_counter()
-        for _ in range(20):
-            optimizer.apply(given, variables)
-        best = min(best, (time.perf_counter() - start) / 20)
-    assert best < 50e-6
+    optimizer.apply(given, variables)
+    assert python_calls(optimizer.apply, given, variables) <= 30
 
 
 @pytest.mark.gpu

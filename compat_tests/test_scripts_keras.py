@@ -1,14 +1,12 @@
 """Whole scripts in the style of Keras 1 and of Keras 2, run unedited by the runner."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from compat_tests.processes import run_script
+
 SCRIPTS = Path(__file__).parent / "scripts"
 pytestmark = pytest.mark.slow
 
@@ -172,36 +170,9 @@ def test_every_script_has_a_row():
     assert len(KERAS2) >= 20
 
 
-def run(script, cwd):
-    """What a script prints under the runner."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    environment.update(KERAS_TORCH_DEVICE="cpu", MPLBACKEND="Agg", PYTHONWARNINGS="ignore")
-    environment.pop("KERAS_BACKEND", None)
-    done = subprocess.run(
-        [sys.executable, "-c", SEEDED, str(script)],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-# `python -m torchkeras SCRIPT`, with what no script of its time could seed seeded.
-SEEDED = """
-import random, sys, torch
-random.seed(0)
-torch.manual_seed(0)
-from torchkeras._runner import main
-main(sys.argv[1:])
-"""
-
-
 @pytest.mark.parametrize("script, expected", ROWS)
 def test_script_runs_and_computes_what_it_should(script, expected, tmp_path):
-    text = run(script, tmp_path)
+    text = run_script(script, tmp_path)
     lines = text.splitlines()
     assert [line for line in expected if isinstance(line, str) and line not in lines] == []
     losses = [re.search(rf"^Loss {when}: (\S+)$", text, re.MULTILINE) for when in ("first", "last")]
