@@ -25,16 +25,24 @@ from torchkeras.tf import (
     lookup,
     math,
     nn,
+    profiler,
+    quantization,
+    queue,
     ragged,
     random,
     saved_model,
+    sets,
     signal,
     sparse,
     strings,
     summary,
+    test,
     train,
 )
 from torchkeras.tf._arrays import *
+from torchkeras.tf._batches import (
+    make_batched_features_dataset as _make_batched_features_dataset,
+)
 from torchkeras.tf._control import *
 from torchkeras.tf._convert import is_tensor
 from torchkeras.tf._function import *
@@ -48,7 +56,7 @@ from torchkeras.tf._tensor import TensorShape
 from torchkeras.tf._variable import *
 from torchkeras.tf.debugging import assert_equal, assert_greater, assert_less, assert_rank
 from torchkeras.tf.dtypes import *
-from torchkeras.tf.linalg import einsum, matmul, norm, tensordot
+from torchkeras.tf.linalg import eig, eigvals, einsum, matmul, norm, sqrtm, tensordot
 from torchkeras.tf.sparse import SparseTensor, edit_distance
 from torchkeras.tf.strings import as_string
 
@@ -57,6 +65,10 @@ __version__ = version.VERSION
 
 Tensor = _torch.Tensor
 newaxis = None
+data.experimental.make_batched_features_dataset = _make_batched_features_dataset
+matrix_square_root = sqrtm
+realdiv = math.divide
+nn.space_to_batch = space_to_batch
 dtypes.cast, dtypes.saturate_cast = cast, saturate_cast
 math.softmax, math.log_softmax, math.softsign = nn.softmax, nn.log_softmax, nn.softsign
 
@@ -66,7 +78,7 @@ _MATH = """
     divide equal exp floor greater greater_equal less less_equal logical_and logical_not logical_or
     maximum minimum multiply negative not_equal pow reduce_all reduce_any reduce_logsumexp
     reduce_max reduce_mean reduce_min reduce_prod reduce_sum round scalar_mul sigmoid sign sin sinh
-    sqrt square subtract tan tanh truediv
+    sqrt square subtract tan tanh truediv truncatediv truncatemod
 """.split()
 globals().update({_name: getattr(math, _name) for _name in _MATH})
 

@@ -51,11 +51,9 @@ class _AliasFinder(MetaPathFinder):
 
     def find_spec(self, fullname, path=None, target=None) -> ModuleSpec | None:
         real = _real_name(fullname)
-        if fullname == "tensorflow":
-            torch.set_grad_enabled(False)
-            _face.put_on()
         if real is not None:
-            return ModuleSpec(fullname, _AliasLoader(importlib.import_module(real)))
+            loader = _TensorFlowLoader if fullname == "tensorflow" else _AliasLoader
+            return ModuleSpec(fullname, loader(importlib.import_module(real)))
         if fullname == NO_TENSORFLOW:
             return ModuleSpec(fullname, _AliasLoader(ModuleType(fullname)))
         if fullname.startswith(f"{PACKAGE}."):
@@ -76,6 +74,18 @@ class _AliasLoader(Loader):
     def exec_module(self, module) -> None:
         # The import system has just set the alias's spec; the module keeps its own.
         module.__spec__ = self.spec
+
+
+class _TensorFlowLoader(_AliasLoader):
+    """Hands out `tf`, and lets the script see what TensorFlow would show it from now on.
+
+    Looking for a module is not importing it: `torch._dynamo` asks whether there is TensorFlow.
+    """
+
+    def exec_module(self, module) -> None:
+        torch.set_grad_enabled(False)
+        _face.put_on()
+        super().exec_module(module)
 
 
 def _real_name(name: str) -> str | None:

@@ -15,6 +15,7 @@ from torchkeras.tf._tensor import TensorShape, facade
 from torchkeras.tf.dtypes import as_dtype, float32, string, torch_dtype
 
 __all__ = [
+    "batch_to_space",
     "bitcast",
     "broadcast_dynamic_shape",
     "broadcast_static_shape",
@@ -32,15 +33,21 @@ __all__ = [
     "fill",
     "get_static_value",
     "global_norm",
+    "guarantee_const",
     "histogram_fixed_width",
+    "histogram_fixed_width_bins",
     "identity",
+    "identity_n",
     "is_symbolic_tensor",
     "linspace",
+    "make_ndarray",
+    "make_tensor_proto",
     "meshgrid",
     "one_hot",
     "ones",
     "ones_like",
     "pad",
+    "parallel_stack",
     "range",
     "rank",
     "repeat",
@@ -52,6 +59,8 @@ __all__ = [
     "shape",
     "shape_n",
     "size",
+    "space_to_batch",
+    "space_to_batch_nd",
     "split",
     "squeeze",
     "stack",
@@ -508,3 +517,70 @@ def clip_by_global_norm(t_list, clip_norm, use_norm=None, name=None):
     norm = global_norm(t_list) if use_norm is None else as_tensor(use_norm)
     scale = clip_norm / torch.clamp(norm, min=float(clip_norm))
     return [None if t is None else as_tensor(t) * scale for t in t_list], norm
+
+
+@facade
+def histogram_fixed_width_bins(values, value_range, nbins=100, dtype="int32", name=None):
+    """The number of the bin, of `nbins` equal ones, of each value."""
+    values = as_tensor(values)
+    low, high = (float(bound) for bound in value_range)
+    places = torch.floor((values - low) / (high - low) * nbins).clamp(0, nbins - 1)
+    return places.to(torch_dtype(dtype))
+
+
+@facade
+@structural
+def identity_n(input, name=None):
+    """A list of tensors with the same values."""
+    return [torch.clone(as_tensor(x)) for x in input]
+
+
+@facade
+def space_to_batch(input, block_shape, paddings, name=None):
+    """Blocks of the axes after the first as more rows of the first axis."""
+    x, blocks = as_tensor(input), as_shape(block_shape)
+    widths = [int(width) for pair in reversed(list(paddings)) for width in pair]
+    rest = x.dim() - 1 - len(blocks)
+    x = F.pad(x, [0] * (2 * rest) + widths)
+    batch, tail = x.shape[0], x.shape[1 + len(blocks) :]
+    sizes = [part for size, block in zip(x.shape[1:], blocks) for part in (size // block, block)]
+    x = x.reshape(batch, *sizes, *tail)
+    count = len(blocks)
+    inner = [2 * axis + 2 for axis, _ in enumerate(blocks)]
+    outer = [2 * axis + 1 for axis, _ in enumerate(blocks)]
+    x = x.permute(*inner, 0, *outer, *[axis for axis, _ in enumerate(x.shape) if axis > 2 * count])
+    return x.reshape(-1, *x.shape[count + 1 :])
+
+
+space_to_batch_nd = space_to_batch
+
+
+@facade
+def batch_to_space(input, block_shape, crops, name=None):
+    """What `space_to_batch` did, undone; `crops[i] = (before, after)` are cut off."""
+    x, blocks = as_tensor(input), as_shape(block_shape)
+    count = len(blocks)
+    sizes, tail = x.shape[1 : count + 1], x.shape[count + 1 :]
+    x = x.reshape(*blocks, -1, *sizes, *tail)
+    order = [count]
+    for axis, _ in enumerate(blocks):
+        order += [count + 1 + axis, axis]
+    x = x.permute(*order, *[axis for axis, _ in enumerate(x.shape) if axis > 2 * count])
+    x = x.reshape(x.shape[0], *[size * block for size, block in zip(sizes, blocks)], *tail)
+    for axis, (before, after) in enumerate(crops, 1):
+        x = x.narrow(axis, int(before), x.shape[axis] - int(before) - int(after))
+    return x
+
+
+def make_tensor_proto(values, dtype=None, shape=None, verify_shape=False, allow_broadcast=False):
+    """A tensor of `values`: there are no other messages than tensors."""
+    return constant(values, dtype, shape)
+
+
+def make_ndarray(tensor) -> np.ndarray:
+    """The array of what `make_tensor_proto` gave."""
+    return as_tensor(tensor).numpy()
+
+
+guarantee_const = identity
+parallel_stack = stack

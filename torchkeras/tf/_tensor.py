@@ -89,6 +89,61 @@ class TensorShape(tuple):
         if not self.is_compatible_with(other):
             raise ValueError(f"Shapes {self} and {TensorShape(other)} are incompatible")
 
+    def assert_has_rank(self, rank: int) -> None:
+        """Raises `ValueError` where the shape has another number of axes."""
+        if self.rank not in (None, rank):
+            raise ValueError(f"Shape {self} must have rank {rank}")
+
+    def assert_same_rank(self, other: Any) -> None:
+        """Raises `ValueError` where the other shape has another number of axes."""
+        other = TensorShape(other)
+        if None not in (self.rank, other.rank) and self.rank != other.rank:
+            raise ValueError(f"Shapes {self} and {other} must have the same rank")
+
+    def assert_is_fully_defined(self) -> None:
+        """Raises `ValueError` where a size is not known."""
+        if not self.is_fully_defined():
+            raise ValueError(f"Shape {self} is not fully defined")
+
+    def with_rank(self, rank: int) -> "TensorShape":
+        """The shape, of so many axes.
+
+        Raises:
+            ValueError: it has another number.
+        """
+        return self.merge_with(TensorShape([None] * rank))
+
+    def with_rank_at_least(self, rank: int) -> "TensorShape":
+        """The shape; raises `ValueError` where it has fewer axes."""
+        if self.rank is not None and self.rank < rank:
+            raise ValueError(f"Shape {self} must have rank at least {rank}")
+        return self
+
+    def with_rank_at_most(self, rank: int) -> "TensorShape":
+        """The shape; raises `ValueError` where it has more axes."""
+        if self.rank is not None and self.rank > rank:
+            raise ValueError(f"Shape {self} must have rank at most {rank}")
+        return self
+
+    def merge_with(self, other: Any) -> "TensorShape":
+        """The sizes that are known of one or the other.
+
+        Raises:
+            ValueError: a size differs.
+        """
+        other = TensorShape(other)
+        if None in (self.rank, other.rank):
+            return self if other.rank is None else other
+        self.assert_is_compatible_with(other)
+        return TensorShape([a if b is None else b for a, b in zip(self, other)])
+
+    def most_specific_compatible_shape(self, other: Any) -> "TensorShape":
+        """The sizes that both agree on."""
+        other = TensorShape(other)
+        if None in (self.rank, other.rank) or self.rank != other.rank:
+            return TensorShape(None)
+        return TensorShape([a if a == b else None for a, b in zip(self, other)])
+
     def concatenate(self, other: Any) -> "TensorShape":
         """The sizes of both."""
         return TensorShape(tuple(self) + tuple(TensorShape(other)))

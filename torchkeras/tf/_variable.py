@@ -137,6 +137,53 @@ class Variable(_variable.Variable):
         """Adds to the rows that `tf.IndexedSlices` names."""
         return self.scatter_nd_add(sparse_delta.indices[:, None], sparse_delta.values)
 
+    def scatter_sub(self, sparse_delta, use_locking=False, name=None) -> "Variable":
+        """Subtracts from the rows that `tf.IndexedSlices` names."""
+        return self.scatter_nd_sub(sparse_delta.indices[:, None], sparse_delta.values)
+
+    def scatter_mul(self, sparse_delta, use_locking=False, name=None) -> "Variable":
+        """Multiplies the rows that `tf.IndexedSlices` names."""
+        return self._combined(sparse_delta, "prod")
+
+    def scatter_div(self, sparse_delta, use_locking=False, name=None) -> "Variable":
+        """Divides the rows that `tf.IndexedSlices` names."""
+        inverse = IndexedSlices(1 / sparse_delta.values, sparse_delta.indices)
+        return self._combined(inverse, "prod")
+
+    def scatter_max(self, sparse_delta, use_locking=False, name=None) -> "Variable":
+        """Raises the rows that `tf.IndexedSlices` names to its values where these are larger."""
+        return self._combined(sparse_delta, "amax")
+
+    def scatter_min(self, sparse_delta, use_locking=False, name=None) -> "Variable":
+        """Lowers the rows that `tf.IndexedSlices` names to its values where these are smaller."""
+        return self._combined(sparse_delta, "amin")
+
+    def _combined(self, delta: "IndexedSlices", how: str) -> "Variable":
+        rows = delta.indices.long().reshape(-1, *[1] * (self.dim() - 1))
+        values = _updates(self, delta.values)
+        self.detach().scatter_reduce_(0, rows.expand(values.shape), values, how)
+        return self
+
+    def gather_nd(self, indices, name=None) -> EagerTensor:
+        """The elements or slices at coordinates, which are the last axis of `indices`."""
+        return sealed(self.value[_places(indices)].clone())
+
+    def sparse_read(self, indices, name=None) -> EagerTensor:
+        """The rows at `indices`."""
+        return sealed(self.value[as_tensor(indices).long()].clone())
+
+    def set_shape(self, shape) -> None:
+        """Checks the shape; it is known already.
+
+        Raises:
+            ValueError: the variable has another shape.
+        """
+        self.shape.assert_is_compatible_with(shape)
+
+    def is_initialized(self, name=None) -> EagerTensor:
+        """True."""
+        return sealed(torch.tensor(True))
+
     def read_value(self) -> EagerTensor:
         """The value now, in memory of its own."""
         return sealed(torch.clone(self.value))

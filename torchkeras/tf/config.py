@@ -18,6 +18,7 @@ __all__ = [
     "experimental_functions_run_eagerly",
     "experimental_run_functions_eagerly",
     "functions_run_eagerly",
+    "get_logical_device_configuration",
     "get_soft_device_placement",
     "get_visible_devices",
     "list_logical_devices",
@@ -208,7 +209,52 @@ optimizer = SimpleNamespace(
     set_jit=lambda enabled: _optimizer_options.update(jit=enabled),
 )
 
+
+def _memory_usage(device: str) -> int:
+    """Bytes of a GPU's memory that are used now."""
+    return _memory_info(device)["current"]
+
+
+def _reset_memory_stats(device: str) -> None:
+    """Lets the most memory that was used be what is used now."""
+    torch.cuda.reset_peak_memory_stats(int(str(device).rpartition(":")[2]))
+
+
+def _memory_growth(device: PhysicalDevice) -> bool:
+    """True: torch takes the memory that it needs."""
+    return True
+
+
+def _op_determinism() -> None:
+    """The same numbers in every run: torch's deterministic algorithms."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+
+
+def _tensor_float_32() -> bool:
+    """Whether matrix products on a GPU may round their factors to 10 bits."""
+    return torch.get_float32_matmul_precision() != "highest"
+
+
+def get_logical_device_configuration(device: PhysicalDevice) -> None:
+    """None: a device is not cut into several."""
+
+
+def _nothing(*args: Any, **kwargs: Any) -> None:
+    """It is for TensorFlow's own runtime."""
+
+
 experimental = SimpleNamespace(
+    disable_mlir_bridge=_nothing,
+    enable_mlir_bridge=_nothing,
+    enable_op_determinism=_op_determinism,
+    get_memory_growth=_memory_growth,
+    get_memory_usage=_memory_usage,
+    get_synchronous_execution=lambda: True,
+    get_virtual_device_configuration=get_logical_device_configuration,
+    reset_memory_stats=_reset_memory_stats,
+    set_synchronous_execution=_nothing,
+    tensor_float_32_execution_enabled=_tensor_float_32,
     VirtualDeviceConfiguration=LogicalDeviceConfiguration,
     enable_tensor_float_32_execution=_set_tensor_float_32,
     get_device_details=_device_details,

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from torchkeras import config as _config
 from torchkeras.tf._control import Assert
 from torchkeras.tf._convert import as_tensor, is_tensor, matched
 from torchkeras.tf._missing import missing_from
@@ -29,15 +30,22 @@ __all__ = [
     "assert_non_positive",
     "assert_none_equal",
     "assert_positive",
+    "assert_proper_iterable",
     "assert_rank",
     "assert_rank_at_least",
+    "assert_rank_in",
+    "assert_same_float_dtype",
     "assert_scalar",
     "assert_shapes",
     "assert_type",
     "check_numerics",
     "disable_check_numerics",
+    "disable_traceback_filtering",
     "enable_check_numerics",
+    "enable_traceback_filtering",
+    "get_log_device_placement",
     "is_numeric_tensor",
+    "is_traceback_filtering_enabled",
     "set_log_device_placement",
 ]
 
@@ -178,6 +186,47 @@ def disable_check_numerics() -> None:
 
 def set_log_device_placement(enabled: bool) -> None:
     """Tensors say where they are in `.device`; nothing is logged."""
+
+
+def assert_rank_in(x, ranks, message=None, name=None) -> None:
+    """Raises `ValueError` unless the number of axes is one of `ranks`."""
+    wanted = [int(rank) for rank in ranks]
+    _check_rank(len(as_tensor(x).shape) in wanted, x, wanted, "in ", message)
+
+
+def assert_proper_iterable(values) -> None:
+    """Raises `TypeError` where something is a tensor or no iterable."""
+    if is_tensor(values) or isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
+        raise TypeError(f"Expected argument to be a proper iterable. Received: values={values!r}")
+
+
+def assert_same_float_dtype(tensors=None, dtype=None):
+    """The dtype of tensors, which must be floating and the same; raises `ValueError` if not."""
+    kinds = {as_dtype(as_tensor(tensor).dtype) for tensor in tensors or ()}
+    kinds |= set() if dtype is None else {as_dtype(dtype)}
+    if len(kinds) > 1 or not all(kind.is_floating for kind in kinds):
+        raise ValueError(f"Expected floating tensors of the same dtype. Received: {kinds}")
+    return kinds.pop() if kinds else as_dtype("float32")
+
+
+def enable_traceback_filtering() -> None:
+    """Leaves the inside of the library out of errors that are shown."""
+    _config.enable_traceback_filtering()
+
+
+def disable_traceback_filtering() -> None:
+    """Shows errors whole."""
+    _config.disable_traceback_filtering()
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """Whether the inside of the library is left out."""
+    return _config.is_traceback_filtering_enabled()
+
+
+def get_log_device_placement() -> bool:
+    """False: nothing is logged."""
+    return False
 
 
 __getattr__ = missing_from("tf.debugging")

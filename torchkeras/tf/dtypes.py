@@ -67,6 +67,17 @@ class DType:
     def __reduce__(self):
         return as_dtype, (self.name,)
 
+    is_quantized = False
+
+    @property
+    def is_numeric(self) -> "bool":
+        """Whether the elements are numbers."""
+        return self.is_floating or self.is_integer or self.is_complex
+
+    def is_compatible_with(self, other: Any) -> "bool":
+        """Whether the other dtype is the same."""
+        return self == other
+
     @property
     def base_dtype(self) -> "DType":
         """The dtype itself."""

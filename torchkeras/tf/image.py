@@ -3,12 +3,21 @@
 import math
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from torchkeras.ops import image as _image
+from torchkeras.tf._boxes import (
+    combined_non_max_suppression,
+    draw_bounding_boxes,
+    non_max_suppression,
+    non_max_suppression_overlaps,
+    non_max_suppression_padded,
+    non_max_suppression_with_scores,
+    sample_distorted_bounding_box,
+    stateless_sample_distorted_bounding_box,
+)
 from torchkeras.tf._convert import as_shape, as_tensor, matched
 from torchkeras.tf._missing import missing_from
 from torchkeras.tf._tensor import facade, sealed
@@ -48,6 +57,7 @@ __all__ = [
     "encode_jpeg",
     "encode_png",
     "extract_glimpse",
+    "extract_jpeg_shape",
     "extract_patches",
     "flip_left_right",
     "flip_up_down",
@@ -56,6 +66,9 @@ __all__ = [
     "image_gradients",
     "is_jpeg",
     "non_max_suppression",
+    "non_max_suppression_overlaps",
+    "non_max_suppression_padded",
+    "non_max_suppression_with_scores",
     "pad_to_bounding_box",
     "per_image_standardization",
     "psnr",
@@ -73,15 +86,19 @@ __all__ = [
     "rgb_to_grayscale",
     "rgb_to_hsv",
     "rot90",
+    "sample_distorted_bounding_box",
     "sobel_edges",
     "ssim",
+    "ssim_multiscale",
     "stateless_random_brightness",
     "stateless_random_contrast",
     "stateless_random_crop",
     "stateless_random_flip_left_right",
     "stateless_random_flip_up_down",
     "stateless_random_hue",
+    "stateless_random_jpeg_quality",
     "stateless_random_saturation",
+    "stateless_sample_distorted_bounding_box",
     "total_variation",
     "transpose",
 ]
@@ -677,8 +694,19 @@ def ssim(
     if not given.is_floating_point():
         max_val = max_val / as_dtype(given.dtype).max
     x, y = (convert_image_dtype(image, torch.float32) for image in matched(img1, img2))
-    steps = torch.arange(filter_size, dtype=x.dtype, device=x.device) - (filter_size - 1) / 2
-    window = torch.softmax(-0.5 * torch.square(steps) / filter_sigma**2, 0)
+    luminance, contrast = _similarities(x, y, max_val, filter_size, filter_sigma, k1, k2)
+    index = luminance * contrast
+    if return_index_map:
+        return index.mean(-3)
+    return index.mean((-2, -1)).mean(-1)
+
+
+def _similarities(
+    x: Tensor, y: Tensor, max_val: float, size: int, sigma: float, k1: float, k2: float
+) -> tuple[Tensor, Tensor]:
+    """How alike the brightness and the structure around each pixel are, (..., channels, H, W)."""
+    steps = torch.arange(size, dtype=x.dtype, device=x.device) - (size - 1) / 2
+    window = torch.softmax(-0.5 * torch.square(steps) / sigma**2, 0)
 
     def blurred(image):
         planes = torch.movedim(image, -1, -3)
@@ -691,10 +719,7 @@ def ssim(
     luminance = (2 * mean_x * mean_y + small) / (mean_x**2 + mean_y**2 + small)
     cross = 2 * (blurred(x * y) - mean_x * mean_y) + large
     both = blurred(x**2 + y**2) - mean_x**2 - mean_y**2 + large
-    index = luminance * cross / both
-    if return_index_map:
-        return index.mean(-3)
-    return index.mean((-2, -1)).mean(-1)
+    return luminance, cross / both
 
 
 @facade
@@ -729,103 +754,63 @@ def sobel_edges(image):
 # ---- boxes
 
 
-@facade
-def non_max_suppression(
-    boxes, scores, max_output_size, iou_threshold=0.5, score_threshold=-math.inf, name=None
-):
-    """The numbers of the best boxes, (y1, x1, y2, x2), none overlapping a better one too much."""
-    boxes, scores = as_tensor(boxes).float(), as_tensor(scores)
-    kept: list[int] = []
-    for index in torch.argsort(scores, descending=True, stable=True).tolist():
-        if len(kept) == int(max_output_size) or scores[index] <= score_threshold:
-            break
-        if not kept or float(_overlap(boxes[index], boxes[kept]).max()) <= iou_threshold:
-            kept.append(index)
-    return torch.tensor(kept, dtype=torch.int32, device=boxes.device)
-
-
-def _overlap(box: Tensor, others: Tensor) -> Tensor:
-    """Intersection over union."""
-    low = torch.minimum(others[:, :2], others[:, 2:])
-    high = torch.maximum(others[:, :2], others[:, 2:])
-    start, stop = torch.minimum(box[:2], box[2:]), torch.maximum(box[:2], box[2:])
-    sides = (torch.minimum(high, stop) - torch.maximum(low, start)).clamp(min=0)
-    both = sides.prod(-1)
-    return both / ((high - low).prod(-1) + (stop - start).prod() - both)
-
-
-class CombinedNMSResult(tuple):
-    """Boxes, scores, classes and how many of them are valid, for each image."""
-
-    nmsed_boxes = property(lambda self: self[0])
-    nmsed_scores = property(lambda self: self[1])
-    nmsed_classes = property(lambda self: self[2])
-    valid_detections = property(lambda self: self[3])
-
-
-def combined_non_max_suppression(
-    boxes,
-    scores,
-    max_output_size_per_class,
-    max_total_size,
-    iou_threshold=0.5,
-    score_threshold=-math.inf,
-    pad_per_class=False,
-    clip_boxes=True,
-    name=None,
-):
-    """`non_max_suppression` of each class of each image, the best of all classes kept."""
-    boxes, scores = as_tensor(boxes).float(), as_tensor(scores)
-    size = int(max_total_size)
-    if pad_per_class:
-        size = min(size, int(max_output_size_per_class) * scores.shape[-1])
-    found = torch.zeros(len(boxes), size, 6)
-    counts = []
-    for image, (of_image, chances) in enumerate(zip(boxes, scores)):
-        rows = []
-        for number in range(chances.shape[-1]):
-            places = of_image[:, number if of_image.shape[1] > 1 else 0]
-            kept = non_max_suppression(
-                places,
-                chances[:, number],
-                max_output_size_per_class,
-                iou_threshold,
-                score_threshold,
-            )
-            rows += [(float(chances[k, number]), places[k], number) for k in kept.tolist()]
-        rows = sorted(rows, key=lambda row: -row[0])[:size]
-        counts.append(len(rows))
-        for place, (score, box, number) in enumerate(rows):
-            found[image, place, :4] = torch.clamp(box, 0, 1) if clip_boxes else box
-            found[image, place, 4], found[image, place, 5] = score, number
-    parts = found[..., :4], found[..., 4], found[..., 5], torch.tensor(counts, dtype=torch.int32)
-    return CombinedNMSResult(sealed(part) for part in parts)
-
-
-def draw_bounding_boxes(images, boxes, colors, name=None):
-    """Images with frames around boxes, (y1, x1, y2, x2) from 0 to 1."""
-    x = as_tensor(images).float().cpu().numpy().copy()
-    palette = np.asarray([[1.0] * x.shape[-1]] if colors is None else colors, np.float32)
-    height, width = x.shape[1:3]
-    for image, of_image in zip(x, np.asarray(as_tensor(boxes))):
-        for number, (y1, x1, y2, x2) in enumerate(of_image):
-            top, bottom = int(y1 * (height - 1)), int(y2 * (height - 1))
-            left, right = int(x1 * (width - 1)), int(x2 * (width - 1))
-            colour = palette[number % len(palette)][: x.shape[-1]]
-            rows = slice(max(top, 0), min(bottom, height - 1) + 1)
-            columns = slice(max(left, 0), min(right, width - 1) + 1)
-            for row in (top, bottom):
-                if 0 <= row < height:
-                    image[row, columns] = colour
-            for column in (left, right):
-                if 0 <= column < width:
-                    image[rows, column] = colour
-    return sealed(torch.from_numpy(x).to(torch_dtype(as_tensor(images).dtype)))
-
-
 def decode_and_crop_jpeg(contents, crop_window, channels=0, **kwargs):
     """A window (top, left, height, width) of a JPEG file."""
     return crop_to_bounding_box(decode_jpeg(contents, channels), *as_shape(crop_window))
+
+
+# The shares that the scales of `ssim_multiscale` have, from "Multiscale structural similarity for
+# image quality assessment" (Wang, Simoncelli and Bovik, 2003).
+_SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+
+
+@facade
+def ssim_multiscale(
+    img1,
+    img2,
+    max_val,
+    power_factors=_SCALES,
+    filter_size=11,
+    filter_sigma=1.5,
+    k1=0.01,
+    k2=0.03,
+):
+    """The structural similarity of pairs of images, at several scales."""
+    given = as_tensor(img1)
+    if not given.is_floating_point():
+        max_val = max_val / as_dtype(given.dtype).max
+    x, y = (convert_image_dtype(image, torch.float32) for image in matched(img1, img2))
+    product, last = 1.0, len(power_factors) - 1
+    for number, power in enumerate(power_factors):
+        if number:
+            x, y = _halved(x), _halved(y)
+        luminance, contrast = _similarities(x, y, max_val, filter_size, filter_sigma, k1, k2)
+        index = luminance * contrast if number == last else contrast
+        product = product * torch.relu(index.mean((-2, -1))) ** power
+    return product.mean(-1)
+
+
+def _halved(images: Tensor) -> Tensor:
+    """Every two by two pixels as their mean; an odd edge counts twice."""
+    planes = torch.movedim(images, -1, -3)
+    flat = planes.reshape(-1, *planes.shape[-3:])
+    flat = F.pad(flat, (0, flat.shape[-1] % 2, 0, flat.shape[-2] % 2), mode="reflect")
+    flat = F.avg_pool2d(flat, 2)
+    return torch.movedim(flat.reshape(*planes.shape[:-2], *flat.shape[-2:]), -3, -1)
+
+
+def extract_jpeg_shape(contents, output_type="int32", name=None):
+    """Height, width and channels of a JPEG file."""
+    shape = as_tensor(tuple(decode_jpeg(contents).shape))
+    return sealed(shape.to(torch_dtype(output_type)))
+
+
+def stateless_random_jpeg_quality(image, min_jpeg_quality, max_jpeg_quality, seed):
+    """As `random_jpeg_quality`, the same each time for the same seed."""
+    first, second = as_shape(seed)
+    generator = torch.Generator().manual_seed((first * 1_000_003 + second) % 2**63)
+    quality = torch.randint(int(min_jpeg_quality), int(max_jpeg_quality), (), generator=generator)
+    return adjust_jpeg_quality(image, int(quality))
 
 
 __getattr__ = missing_from("tf.image")

@@ -6,12 +6,20 @@ from torch import Tensor
 from torchkeras.tf._arrays import eye
 from torchkeras.tf._convert import as_shape, as_tensor, matched, unary
 from torchkeras.tf._missing import missing_from
-from torchkeras.tf._tensor import facade
+from torchkeras.tf._tensor import TensorShape, facade, sealed
+from torchkeras.tf.dtypes import as_dtype, torch_dtype
 from torchkeras.tf.math import l2_normalize
 
 __all__ = [
+    "LinearOperator",
+    "LinearOperatorDiag",
+    "LinearOperatorFullMatrix",
+    "LinearOperatorIdentity",
+    "LinearOperatorLowerTriangular",
+    "LinearOperatorScaledIdentity",
     "adjoint",
     "band_part",
+    "banded_triangular_solve",
     "cholesky",
     "cholesky_solve",
     "cross",
@@ -20,6 +28,7 @@ __all__ = [
     "diag_part",
     "eig",
     "eigh",
+    "eigh_tridiagonal",
     "eigvals",
     "eigvalsh",
     "einsum",
@@ -29,7 +38,12 @@ __all__ = [
     "inv",
     "l2_normalize",
     "logdet",
+    "logm",
     "lstsq",
+    "lu",
+    "lu_matrix_inverse",
+    "lu_reconstruct",
+    "lu_solve",
     "matmul",
     "matrix_rank",
     "matrix_transpose",
@@ -41,12 +55,15 @@ __all__ = [
     "set_diag",
     "slogdet",
     "solve",
+    "sqrtm",
     "svd",
     "tensor_diag",
     "tensor_diag_part",
     "tensordot",
     "trace",
     "triangular_solve",
+    "tridiagonal_matmul",
+    "tridiagonal_solve",
 ]
 
 
@@ -266,5 +283,259 @@ inv = unary("linalg.inv", torch.linalg.inv)
 logdet = unary("linalg.logdet", torch.logdet)
 matrix_transpose = unary("linalg.matrix_transpose", lambda x: torch.transpose(x, -1, -2))
 pinv = unary("linalg.pinv", torch.linalg.pinv)
+
+
+def _by_eigenvalues(x: Tensor, function) -> Tensor:
+    values, vectors = torch.linalg.eig(x)
+    return (vectors * function(values)[..., None, :]) @ torch.linalg.inv(vectors)
+
+
+@facade
+def sqrtm(input, name=None):
+    """The matrices whose squares the input is."""
+    x = as_tensor(input)
+    root = _by_eigenvalues(x, torch.sqrt)
+    return root if x.is_complex() else root.real.to(x.dtype)
+
+
+@facade
+def logm(input, name=None):
+    """The logarithms of complex matrices."""
+    return _by_eigenvalues(as_tensor(input), torch.log)
+
+
+@facade
+def lu(input, output_idx_type="int32", name=None):
+    """Lower (with ones on the diagonal) and upper triangle in one matrix, and the order of the
+    rows of the input that their product has."""
+    factors, pivots = torch.linalg.lu_factor(as_tensor(input))
+    places, _, _ = torch.lu_unpack(factors, pivots)
+    return factors, torch.argmax(places, -2).to(torch_dtype(output_idx_type))
+
+
+def _unpacked(lower_upper, perm) -> tuple[Tensor, Tensor, Tensor]:
+    x, perm = as_tensor(lower_upper), as_tensor(perm).long()
+    one = torch.eye(x.shape[-1], dtype=x.dtype, device=x.device)
+    return torch.tril(x, -1) + one, torch.triu(x), perm
+
+
+@facade
+def lu_reconstruct(lower_upper, perm, validate_args=False, name=None):
+    """The matrix of which `lu` made this."""
+    lower, upper, perm = _unpacked(lower_upper, perm)
+    back = torch.argsort(perm, -1)[..., None].expand(lower.shape)
+    return torch.gather(lower @ upper, -2, back)
+
+
+@facade
+def lu_solve(lower_upper, perm, rhs, validate_args=False, name=None):
+    """X with `matrix @ X = rhs`, of what `lu` made of the matrix."""
+    lower, upper, perm = _unpacked(lower_upper, perm)
+    rhs = as_tensor(rhs)
+    turned = torch.gather(rhs, -2, perm[..., None].expand(rhs.shape))
+    half = torch.linalg.solve_triangular(lower, turned, upper=False, unitriangular=True)
+    return torch.linalg.solve_triangular(upper, half, upper=True)
+
+
+@facade
+def lu_matrix_inverse(lower_upper, perm, validate_args=False, name=None):
+    """The inverse of the matrix of which `lu` made this."""
+    x = as_tensor(lower_upper)
+    one = torch.eye(x.shape[-1], dtype=x.dtype, device=x.device).expand(x.shape)
+    return lu_solve(x, perm, one)
+
+
+def _tridiagonal(diagonals, diagonals_format: str) -> Tensor:
+    """The matrix of three diagonals: upper, main, lower."""
+    if diagonals_format == "matrix":
+        return as_tensor(diagonals)
+    if diagonals_format == "compact":
+        upper, main, lower = torch.unbind(as_tensor(diagonals), -2)
+        upper, lower = upper[..., :-1], lower[..., 1:]
+    else:
+        upper, main, lower = (as_tensor(part) for part in diagonals)
+        upper, lower = upper[..., : main.shape[-1] - 1], lower[..., -(main.shape[-1] - 1) :]
+    matrix = torch.diag_embed(main)
+    return matrix + torch.diag_embed(upper, 1) + torch.diag_embed(lower, -1)
+
+
+@facade
+def tridiagonal_matmul(diagonals, rhs, diagonals_format="compact", name=None):
+    """The product of a matrix of three diagonals, (..., 3, n), and `rhs`."""
+    return _tridiagonal(diagonals, diagonals_format) @ as_tensor(rhs)
+
+
+@facade
+def tridiagonal_solve(
+    diagonals,
+    rhs,
+    diagonals_format="compact",
+    transpose_rhs=False,
+    conjugate_rhs=False,
+    name=None,
+    partial_pivoting=True,
+    perturb_singular=False,
+):
+    """X with `matrix @ X = rhs`, the matrix having three diagonals, (..., 3, n)."""
+    matrix, rhs = _tridiagonal(diagonals, diagonals_format), as_tensor(rhs)
+    is_vector = rhs.dim() == matrix.dim() - 1
+    rhs = torch.conj(rhs).resolve_conj() if conjugate_rhs else rhs
+    rhs = rhs[..., None] if is_vector else rhs
+    rhs = torch.transpose(rhs, -1, -2) if transpose_rhs and not is_vector else rhs
+    found = torch.linalg.solve(matrix, rhs)
+    return found[..., 0] if is_vector else found
+
+
+@facade
+def eigh_tridiagonal(
+    alpha, beta, eigvals_only=True, select="a", select_range=None, tol=None, name=None
+):
+    """Eigenvalues of the symmetric matrix with diagonals `alpha` and `beta`; eigenvectors too
+    unless `eigvals_only`.
+
+    Raises:
+        ValueError: only some of them are asked for.
+    """
+    if select != "a":
+        raise ValueError(f"All eigenvalues are computed. Received: select={select}")
+    alpha, beta = as_tensor(alpha), as_tensor(beta)
+    matrix = torch.diag_embed(alpha) + torch.diag_embed(beta, 1) + torch.diag_embed(beta, -1)
+    return torch.linalg.eigvalsh(matrix) if eigvals_only else tuple(torch.linalg.eigh(matrix))
+
+
+@facade
+def banded_triangular_solve(bands, rhs, lower=True, adjoint=False, name=None):
+    """X with `matrix @ X = rhs`, the matrix having the given diagonals, the main one first where
+    it is a lower triangle and last else."""
+    bands, rhs = matched(bands, rhs)
+    count, size = bands.shape[-2:]
+    matrix = 0
+    for place, band in enumerate(torch.unbind(bands, -2)):
+        if lower:
+            matrix = matrix + torch.diag_embed(band[..., place:], -place)
+        else:
+            above = count - 1 - place
+            matrix = matrix + torch.diag_embed(band[..., : size - above], above)
+    return triangular_solve(matrix, rhs, lower, adjoint)
+
+
+class LinearOperator:
+    """A matrix that is multiplied and solved by.
+
+    Args:
+        matrix: (..., rows, columns).
+    """
+
+    def __init__(self, matrix, *args, **kwargs):
+        self._matrix = self._made(as_tensor(matrix), *args)
+
+    @staticmethod
+    def _made(matrix: Tensor, *args) -> Tensor:
+        return matrix
+
+    @property
+    def shape(self) -> TensorShape:
+        """The shape."""
+        return TensorShape(tuple(self._matrix.shape))
+
+    @property
+    def dtype(self):
+        """The dtype."""
+        return as_dtype(self._matrix.dtype)
+
+    @property
+    def H(self) -> "LinearOperator":  # noqa: N802
+        """The adjoint."""
+        return self.adjoint()
+
+    def to_dense(self, name=None) -> Tensor:
+        """The matrix as a tensor."""
+        return sealed(self._matrix.clone())
+
+    def matmul(self, x, adjoint=False, adjoint_arg=False, name=None) -> Tensor:
+        """The product with a matrix."""
+        return matmul(self._matrix, x, adjoint_a=adjoint, adjoint_b=adjoint_arg)
+
+    __matmul__ = matmul
+
+    def matvec(self, x, adjoint=False, name=None) -> Tensor:
+        """The product with a vector."""
+        return matvec(self._matrix, x, adjoint_a=adjoint)
+
+    def solve(self, rhs, adjoint=False, adjoint_arg=False, name=None) -> Tensor:
+        """X with `matrix @ X = rhs`."""
+        return solve(self._matrix, _turned(as_tensor(rhs), False, adjoint_arg), adjoint)
+
+    def solvevec(self, rhs, adjoint=False, name=None) -> Tensor:
+        """The vector x with `matrix @ x = rhs`."""
+        return solve(self._matrix, as_tensor(rhs)[..., None], adjoint)[..., 0]
+
+    def adjoint(self, name=None) -> "LinearOperator":
+        """The adjoint."""
+        return LinearOperator(_turned(self._matrix, False, True))
+
+    def inverse(self, name=None) -> "LinearOperator":
+        """The inverse."""
+        return LinearOperator(torch.linalg.inv(self._matrix))
+
+    def determinant(self, name=None) -> Tensor:
+        """The determinant."""
+        return det(self._matrix)
+
+    def log_abs_determinant(self, name=None) -> Tensor:
+        """The logarithm of the size of the determinant."""
+        return slogdet(self._matrix)[1]
+
+    def trace(self, name=None) -> Tensor:
+        """The sum of the diagonal."""
+        return trace(self._matrix)
+
+    def diag_part(self, name=None) -> Tensor:
+        """The diagonal."""
+        return diag_part(self._matrix)
+
+    def cholesky(self, name=None) -> "LinearOperator":
+        """The lower triangle whose product with its adjoint this is."""
+        return LinearOperator(torch.linalg.cholesky(self._matrix))
+
+    def eigvals(self, name=None) -> Tensor:
+        """The eigenvalues, of a symmetric matrix."""
+        return eigvalsh(self._matrix)
+
+    def add_to_tensor(self, x, name=None) -> Tensor:
+        """The sum with a tensor."""
+        return sealed(self._matrix + as_tensor(x))
+
+
+class LinearOperatorFullMatrix(LinearOperator):
+    """Any matrix."""
+
+
+class LinearOperatorLowerTriangular(LinearOperator):
+    """The lower triangle of a matrix."""
+
+    _made = staticmethod(torch.tril)
+
+
+class LinearOperatorDiag(LinearOperator):
+    """A matrix with a diagonal only."""
+
+    _made = staticmethod(torch.diag_embed)
+
+
+class LinearOperatorIdentity(LinearOperator):
+    """Ones on the diagonal, so many rows."""
+
+    def __init__(self, num_rows, batch_shape=None, dtype="float32", **kwargs):
+        super().__init__(eye(num_rows, batch_shape=batch_shape, dtype=dtype))
+
+
+class LinearOperatorScaledIdentity(LinearOperator):
+    """A number on the diagonal, so many rows."""
+
+    def __init__(self, num_rows, multiplier, **kwargs):
+        factor = as_tensor(multiplier)
+        super().__init__(eye(num_rows, dtype=factor.dtype) * factor[..., None, None])
+
 
 __getattr__ = missing_from("tf.linalg")

@@ -1,5 +1,6 @@
 """`tf.lookup`: tables of keys and values."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ __all__ = [
     "StaticVocabularyTable",
     "TextFileIndex",
     "TextFileInitializer",
+    "experimental",
 ]
 
 
@@ -144,6 +146,81 @@ class StaticVocabularyTable:
         return sealed(torch.where(found < 0, other + len(self._known._table), found).long())
 
     __getitem__ = lookup
+
+
+class _MutableTable:
+    """A table that `insert` and `remove` change.
+
+    Args:
+        default_value: what `lookup` gives for a key that is not there; a number, text or tensor.
+    """
+
+    def __init__(self, key_dtype, value_dtype, default_value, name=None, *args, **kwargs):
+        self.key_dtype, self.value_dtype = as_dtype(key_dtype), as_dtype(value_dtype)
+        self._default = _plain(as_tensor(default_value))
+        self._table: dict = {}
+
+    def insert(self, keys, values, name=None) -> None:
+        """Puts values at keys."""
+        keys, values = as_tensor(keys), as_tensor(values)
+        flat = _keys(keys)
+        self._table.update(zip(flat, _plain(values) if len(keys.shape) else [_plain(values)]))
+
+    def remove(self, keys, name=None) -> None:
+        """Takes keys out; those that are not there do not matter."""
+        for key in _keys(as_tensor(keys)):
+            self._table.pop(key, None)
+
+    erase = remove
+
+    def lookup(self, keys, dynamic_default_values=None, name=None) -> Any:
+        """The values of keys."""
+        keys = as_tensor(keys)
+        default = self._default
+        if dynamic_default_values is not None:
+            default = _plain(as_tensor(dynamic_default_values))
+        found = [self._table.get(key, default) for key in _keys(keys)]
+        if self.value_dtype == string:
+            return StringTensor(np.array([*found, None], object)[:-1].reshape(tuple(keys.shape)))
+        tensor = torch.tensor(found, dtype=self.value_dtype.torch)
+        return sealed(tensor.reshape(*tuple(keys.shape), *tensor.shape[1:]))
+
+    __getitem__ = lookup
+
+    def export(self, name=None) -> tuple:
+        """All keys and all values."""
+        keys, values = list(self._table), list(self._table.values())
+        return _tensor_of(keys, self.key_dtype), _tensor_of(values, self.value_dtype)
+
+    def size(self, name=None) -> EagerTensor:
+        """The number of keys."""
+        return sealed(torch.tensor(len(self._table)))
+
+
+def _plain(tensor: Any) -> Any:
+    return tensor.values.tolist() if isinstance(tensor, StringTensor) else tensor.tolist()
+
+
+def _tensor_of(items: list, dtype: Any) -> Any:
+    if dtype == string:
+        return StringTensor(np.array([*items, None], object)[:-1])
+    return sealed(torch.tensor(items, dtype=dtype.torch))
+
+
+class _MutableHashTable(_MutableTable):
+    """`tf.lookup.experimental.MutableHashTable`."""
+
+
+class _DenseHashTable(_MutableTable):
+    """`tf.lookup.experimental.DenseHashTable`, in which two keys stand for no key."""
+
+    def __init__(
+        self, key_dtype, value_dtype, default_value, empty_key, deleted_key, *args, **kwargs
+    ):
+        super().__init__(key_dtype, value_dtype, default_value)
+
+
+experimental = SimpleNamespace(DenseHashTable=_DenseHashTable, MutableHashTable=_MutableHashTable)
 
 
 __getattr__ = missing_from("tf.lookup")

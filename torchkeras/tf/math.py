@@ -1,6 +1,7 @@
 """`tf.math`: element-wise functions, comparisons and reductions, as tables over torch."""
 
 import operator
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import torch
@@ -129,6 +130,7 @@ _BINARY = {
     "subtract": torch.sub,
     "truediv": divided,
     "truncatediv": _truncated,
+    "truncatemod": torch.fmod,
     "xdivy": lambda x, y: torch.where(x == 0, torch.zeros_like(x), x / y),
     "xlog1py": torch.special.xlog1py,
     "xlogy": torch.xlogy,
@@ -461,9 +463,80 @@ __all__ = sorted(
     [*_UNARY, *_BINARY, *_REDUCTIONS, "sigmoid", "softplus", "tanh"]
     + [f"segment_{name}" for name in _SEGMENTS]
     + [f"unsorted_segment_{name}" for name in _SEGMENTS]
-    + """accumulate_n add_n argmax argmin betainc bincount complex confusion_matrix cumprod cumsum
-    cumulative_logsumexp in_top_k invert_permutation l2_normalize lbeta polygamma polyval
-    reciprocal_no_nan scalar_mul top_k zero_fraction""".split()
+    + """accumulate_n add_n approx_max_k approx_min_k argmax argmin betainc bincount complex
+    confusion_matrix cumprod cumsum
+    cumulative_logsumexp erfcinv in_top_k invert_permutation l2_normalize lbeta polygamma polyval
+    reciprocal_no_nan scalar_mul special top_k unsorted_segment_sqrt_n zero_fraction""".split()
 )
+
+erfcinv = unary("math.erfcinv", lambda x: torch.erfinv(1 - x))
+
+
+@facade
+def approx_max_k(
+    operand,
+    k,
+    reduction_dimension=-1,
+    recall_target=0.95,
+    reduction_input_size_override=-1,
+    aggregate_to_topk=True,
+    name=None,
+):
+    """The `k` largest values along an axis and their indices, all of them right."""
+    values, places = torch.topk(as_tensor(operand), int(k), reduction_dimension)
+    return values, places.int()
+
+
+@facade
+def approx_min_k(
+    operand,
+    k,
+    reduction_dimension=-1,
+    recall_target=0.95,
+    reduction_input_size_override=-1,
+    aggregate_to_topk=True,
+    name=None,
+):
+    """The `k` smallest values along an axis and their indices, all of them right."""
+    values, places = torch.topk(as_tensor(operand), int(k), reduction_dimension, False)
+    return values, places.int()
+
+
+@facade
+def unsorted_segment_sqrt_n(data, segment_ids, num_segments, name=None):
+    """Rows of the same segment as one: their sum over the root of their number."""
+    x, numbers = as_tensor(data), as_tensor(segment_ids).long()
+    count = int(num_segments)
+    kept = numbers >= 0
+    numbers, x = numbers[kept], x[kept]
+    total = x.new_zeros((count, *x.shape[1:])).index_add(0, numbers, x)
+    sizes = torch.bincount(numbers, minlength=count).clamp(min=1).to(x.dtype)
+    return total / torch.sqrt(sizes).reshape(-1, *[1] * (x.dim() - 1))
+
+
+@facade
+def dawsn(x, name=None):
+    """Dawson's integral, by Gauss-Legendre quadrature."""
+    x = as_tensor(x)
+    nodes, weights = (torch.as_tensor(part, dtype=torch.float64) for part in leggauss(100))
+    share = ((nodes + 1) / 2).to(x.device)
+    wide = x.double()[..., None]
+    inner = torch.exp(torch.square(wide * share) - torch.square(wide))
+    return ((inner * weights.to(x.device) / 2).sum(-1) * x.double()).to(x.dtype)
+
+
+special = SimpleNamespace(
+    **{name: globals()[name] for name in _UNARY if name.startswith("bessel")},
+    bessel_j0=unary("math.special.bessel_j0", torch.special.bessel_j0),
+    bessel_j1=unary("math.special.bessel_j1", torch.special.bessel_j1),
+    bessel_y0=unary("math.special.bessel_y0", torch.special.bessel_y0),
+    bessel_y1=unary("math.special.bessel_y1", torch.special.bessel_y1),
+    bessel_k0=unary("math.special.bessel_k0", torch.special.modified_bessel_k0),
+    bessel_k1=unary("math.special.bessel_k1", torch.special.modified_bessel_k1),
+    bessel_k0e=unary("math.special.bessel_k0e", torch.special.scaled_modified_bessel_k0),
+    bessel_k1e=unary("math.special.bessel_k1e", torch.special.scaled_modified_bessel_k1),
+    dawsn=dawsn,
+)
+
 
 __getattr__ = missing_from("tf.math")

@@ -1,5 +1,9 @@
 """`tf.nn`: activations (Keras's own), losses from logits, convolutions and pooling."""
 
+import math
+from types import SimpleNamespace
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -28,47 +32,72 @@ from torchkeras.tf.math import (
     top_k,
     zero_fraction,
 )
-from torchkeras.tf.random import dropout_mask
+from torchkeras.tf.random import (
+    all_candidate_sampler,
+    dropout_mask,
+    fixed_unigram_candidate_sampler,
+    learned_unigram_candidate_sampler,
+    log_uniform_candidate_sampler,
+)
 
 __all__ = [
+    "all_candidate_sampler",
     "atrous_conv2d",
+    "atrous_conv2d_transpose",
     "avg_pool",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
+    "batch_norm_with_global_normalization",
     "batch_normalization",
     "bias_add",
+    "collapse_repeated",
     "compute_average_loss",
     "conv1d",
+    "conv1d_transpose",
     "conv2d",
     "conv2d_transpose",
     "conv3d",
+    "conv3d_transpose",
     "convolution",
     "crelu",
+    "ctc_beam_search_decoder",
     "ctc_greedy_decoder",
     "ctc_loss",
     "depth_to_space",
     "depthwise_conv2d",
+    "dilation2d",
     "dropout",
     "elu",
     "embedding_lookup",
+    "embedding_lookup_sparse",
+    "erosion2d",
+    "experimental",
+    "fixed_unigram_candidate_sampler",
     "gelu",
     "in_top_k",
     "l2_loss",
     "l2_normalize",
     "leaky_relu",
+    "learned_unigram_candidate_sampler",
     "local_response_normalization",
     "log_poisson_loss",
     "log_softmax",
+    "log_uniform_candidate_sampler",
     "lrn",
     "max_pool",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
+    "max_pool_with_argmax",
     "moments",
+    "nce_loss",
+    "normalize_moments",
     "pool",
     "relu",
     "relu6",
+    "safe_embedding_lookup_sparse",
+    "sampled_softmax_loss",
     "scale_regularization_loss",
     "selu",
     "separable_conv2d",
@@ -81,6 +110,7 @@ __all__ = [
     "softsign",
     "space_to_depth",
     "sparse_softmax_cross_entropy_with_logits",
+    "sufficient_statistics",
     "swish",
     "tanh",
     "top_k",
@@ -532,6 +562,339 @@ def space_to_depth(input, block_size, data_format="NHWC", name=None):
 def depth_to_space(input, block_size, data_format="NHWC", name=None):
     """Channels as blocks of pixels."""
     return _nn.depth_to_space(as_tensor(input), block_size, _layout(data_format))
+
+
+def _transposed_convolution(name: str, rank: int):
+    """`tf.nn.{name}`, by the transposed convolution over two axes or the gradient over three."""
+
+    def call(
+        input,
+        filters,
+        output_shape,
+        strides,
+        padding="SAME",
+        data_format=None,
+        dilations=None,
+        name=None,
+    ):
+        x, filters = matched(input, filters)
+        is_first = _layout(data_format) == "channels_first"
+        x = torch.movedim(x, 1, -1) if is_first else x
+        steps = _spatial(strides, rank, data_format)
+        sizes = as_shape(output_shape)
+        sizes = _spatial(sizes, rank, data_format) if len(sizes) == rank + 2 else sizes
+        found = _gradient_of_convolution(x, filters, sizes, steps, padding)
+        return torch.movedim(found, -1, 1) if is_first else found
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"The transpose of a convolution over {rank} axes; filters are (..., out, in)."
+    return facade(call, f"tf.nn.{name}")
+
+
+def _gradient_of_convolution(x: Tensor, filters: Tensor, sizes, strides, padding) -> Tensor:
+    """What a convolution whose output has the shape of `x` gives back to an input of `sizes`."""
+    rank = len(sizes)
+    function = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[rank - 1]
+    full = function(torch.movedim(x, -1, 1), filters.permute(-1, -2, *range(rank)), stride=strides)
+    for dim, (want, size, step) in enumerate(zip(sizes, filters.shape, strides), 2):
+        steps = -(-want // step)
+        before = max((steps - 1) * step + size - want, 0) // 2 if padding.upper() == "SAME" else 0
+        full = full.narrow(dim, before, min(want, full.shape[dim] - before))
+        missing = want - full.shape[dim]
+        full = F.pad(full, [0] * (2 * (rank + 1 - dim) + 1) + [missing]) if missing else full
+    return torch.movedim(full, 1, -1)
+
+
+conv1d_transpose = _transposed_convolution("conv1d_transpose", 1)
+conv3d_transpose = _transposed_convolution("conv3d_transpose", 3)
+
+
+@facade
+def sufficient_statistics(x, axes, shift=None, keepdims=False, name=None):
+    """Count, sum, sum of squares and shift, of which `normalize_moments` makes the moments."""
+    x, dims = as_tensor(x), as_shape(axes)
+    count = torch.tensor(math.prod(x.shape[dim] for dim in dims), dtype=x.dtype, device=x.device)
+    moved = x if shift is None else x - as_tensor(shift)
+    total = moved.sum(dims, keepdim=keepdims)
+    return count, total, torch.square(moved).sum(dims, keepdim=keepdims), shift
+
+
+@facade
+def normalize_moments(counts, mean_ss, variance_ss, shift, name=None):
+    """Mean and variance, of what `sufficient_statistics` gave."""
+    share = 1 / as_tensor(counts)
+    moved = as_tensor(mean_ss) * share
+    variance = as_tensor(variance_ss) * share - torch.square(moved)
+    return (moved if shift is None else moved + as_tensor(shift)), variance
+
+
+@facade
+def batch_norm_with_global_normalization(
+    input, mean, variance, beta, gamma, variance_epsilon, scale_after_normalization, name=None
+):
+    """As `batch_normalization`; `gamma` counts where `scale_after_normalization` is true."""
+    scale = gamma if scale_after_normalization else None
+    return batch_normalization(input, mean, variance, beta, scale, variance_epsilon)
+
+
+def _windows(x: Tensor, sizes, strides, rates, padding: str, fill: float) -> Tensor:
+    """(batch, rows, columns, channels, window height * width) of (batch, height, width, channels);
+    what lies outside is `fill`."""
+    if padding.upper() == "SAME":
+        widths = []
+        for length, size, step, rate in zip(x.shape[1:3], sizes, strides, rates):
+            reach = (size - 1) * rate + 1
+            missing = max((-(-length // step) - 1) * step + reach - length, 0)
+            widths = [missing // 2, missing - missing // 2, *widths]
+        x = F.pad(x, (0, 0, *widths), value=fill)
+    for axis, (size, step, rate) in enumerate(zip(sizes, strides, rates), 1):
+        x = x.unfold(axis, (size - 1) * rate + 1, step)[..., ::rate]
+    return x.flatten(-2)
+
+
+@facade
+def dilation2d(input, filters, strides, padding, data_format, dilations, name=None):
+    """The largest sum of an element of a window and of the filter, (height, width, channels)."""
+    x, filters = matched(input, filters)
+    sizes = as_shape(filters.shape)[:2]
+    windows = _windows(
+        x, sizes, _spatial(strides, 2, None), _spatial(dilations, 2, None), padding, -torch.inf
+    )
+    return (windows + filters.flatten(0, 1).T).amax(-1)
+
+
+@facade
+def erosion2d(value, filters, strides, padding, data_format, dilations, name=None):
+    """The smallest difference of an element of a window and of the filter turned around."""
+    x, filters = matched(value, filters)
+    turned = torch.flip(filters, (0, 1))
+    return -dilation2d(-x, turned, strides, padding, data_format, dilations)
+
+
+@facade
+def max_pool_with_argmax(
+    input,
+    ksize,
+    strides,
+    padding,
+    data_format="NHWC",
+    output_dtype="int64",
+    include_batch_in_index=False,
+    name=None,
+):
+    """The largest value of each window, and its place in the flat (height, width, channels)."""
+    x = as_tensor(input)
+    batch, height, width, channels = x.shape
+    sizes, steps = _spatial(ksize, 2, None), _spatial(strides, 2, None)
+    windows = _windows(x, sizes, steps, (1, 1), padding, -torch.inf)
+    places = torch.arange(height * width * channels, dtype=torch.float64, device=x.device)
+    places = places.reshape(1, height, width, channels)
+    places = _windows(places, sizes, steps, (1, 1), padding, -1.0)
+    values, best = windows.max(-1)
+    found = torch.gather(places.expand(windows.shape), -1, best[..., None])[..., 0].long()
+    if include_batch_in_index:
+        rows = torch.arange(batch, device=x.device) * (height * width * channels)
+        found = found + rows[:, None, None, None]
+    return values, found.to(torch_dtype(output_dtype))
+
+
+@facade
+def atrous_conv2d_transpose(value, filters, output_shape, rate, padding, name=None):
+    """The transpose of `atrous_conv2d`; filters are (height, width, out, in)."""
+    x, filters = matched(value, filters)
+    height, width = as_shape(filters.shape)[:2]
+    spread = filters.new_zeros(
+        ((height - 1) * rate + 1, (width - 1) * rate + 1, *filters.shape[2:])
+    )
+    spread = torch.slice_scatter(spread, _every(filters, rate, width, spread), 0, step=rate)
+    return conv2d_transpose(x, spread, output_shape, 1, padding)
+
+
+def _every(filters: Tensor, rate: int, width: int, spread: Tensor) -> Tensor:
+    """Rows of filters with their columns `rate` apart."""
+    rows = spread.new_zeros((filters.shape[0], *spread.shape[1:]))
+    return torch.slice_scatter(rows, filters, 1, step=rate)
+
+
+@facade
+def embedding_lookup_sparse(
+    params, sp_ids, sp_weights, combiner=None, max_norm=None, name=None, allow_fast_lookup=False
+):
+    """The rows that each row of a sparse tensor names as one: their mean, sum or "sqrtn"."""
+    rows = embedding_lookup(params, sp_ids.values, max_norm)
+    places = sp_ids.indices[:, 0]
+    ones = torch.ones(len(places), dtype=rows.dtype, device=rows.device)
+    weights = ones if sp_weights is None else sp_weights.values.to(rows.dtype)
+    count = int(places.max()) + 1
+    total = rows.new_zeros((count, rows.shape[-1])).index_add(0, places, rows * weights[:, None])
+    if combiner == "sum":
+        return total
+    shares = weights if combiner in (None, "mean") else torch.square(weights)
+    whole = rows.new_zeros(count).index_add(0, places, shares)
+    return total / (whole if combiner in (None, "mean") else torch.sqrt(whole))[:, None]
+
+
+@facade
+def safe_embedding_lookup_sparse(
+    embedding_weights,
+    sparse_ids,
+    sparse_weights=None,
+    combiner="mean",
+    default_id=None,
+    max_norm=None,
+    name=None,
+    allow_fast_lookup=False,
+):
+    """As `embedding_lookup_sparse`; rows that name nothing are those of `default_id`, or zeros."""
+    count = sparse_ids.shape[0]
+    kept = sparse_ids.values >= 0
+    if sparse_weights is not None:
+        kept = kept & (sparse_weights.values > 0)
+    places = sparse_ids.indices[kept]
+    found = as_tensor(embedding_weights)
+    fill = torch.zeros_like(found[0]) if default_id is None else found[int(default_id)]
+    result = fill.expand(count, found.shape[-1]).clone()
+    named = torch.unique(places[:, 0])
+    if not len(named):
+        return result
+    ids = _Rows(places, sparse_ids.values[kept])
+    weights = None if sparse_weights is None else _Rows(places, sparse_weights.values[kept])
+    rows = embedding_lookup_sparse(found, ids, weights, combiner, max_norm)
+    return torch.index_put(result, (named,), rows[named])
+
+
+class _Rows(NamedTuple):
+    """What `embedding_lookup_sparse` asks of a sparse tensor."""
+
+    indices: Tensor
+    values: Tensor
+
+
+@facade
+def collapse_repeated(labels, seq_length, name=None):
+    """The labels of each row without those that repeat the one before, and how many stay."""
+    labels, lengths = as_tensor(labels), as_tensor(seq_length)
+    is_new = torch.ones_like(labels, dtype=torch.bool)
+    is_new[:, 1:] = labels[:, 1:] != labels[:, :-1]
+    is_new &= torch.arange(labels.shape[1], device=labels.device) < lengths[:, None]
+    counts = is_new.sum(1)
+    order = torch.argsort(is_new.int(), dim=1, descending=True, stable=True)
+    kept = torch.gather(labels, 1, order)[:, : int(counts.max())]
+    places = torch.arange(kept.shape[1], device=labels.device)
+    return torch.where(places < counts[:, None], kept, 0), counts.to(lengths.dtype)
+
+
+@facade
+def nce_loss(
+    weights,
+    biases,
+    labels,
+    inputs,
+    num_sampled,
+    num_classes,
+    num_true=1,
+    sampled_values=None,
+    remove_accidental_hits=False,
+    name="nce_loss",
+):
+    """The noise-contrastive loss of each row of `inputs`, of sampled classes."""
+    logits, targets = _sampled_logits(
+        weights,
+        biases,
+        labels,
+        inputs,
+        num_sampled,
+        num_classes,
+        num_true,
+        sampled_values,
+        remove_accidental_hits,
+    )
+    return F.binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(1)
+
+
+@facade
+def sampled_softmax_loss(
+    weights,
+    biases,
+    labels,
+    inputs,
+    num_sampled,
+    num_classes,
+    num_true=1,
+    sampled_values=None,
+    remove_accidental_hits=True,
+    seed=None,
+    name="sampled_softmax_loss",
+):
+    """The softmax crossentropy of each row of `inputs`, among the true and sampled classes."""
+    logits, targets = _sampled_logits(
+        weights,
+        biases,
+        labels,
+        inputs,
+        num_sampled,
+        num_classes,
+        num_true,
+        sampled_values,
+        remove_accidental_hits,
+        seed,
+    )
+    return -(targets * torch.log_softmax(logits, -1)).sum(-1)
+
+
+def _sampled_logits(
+    weights,
+    biases,
+    labels,
+    inputs,
+    num_sampled,
+    num_classes,
+    num_true,
+    sampled,
+    is_dropped,
+    seed=None,
+) -> tuple[Tensor, Tensor]:
+    """Logits of the true and the sampled classes, less the logarithm of how often they are drawn,
+    and the share of each that is right."""
+    weights, biases, inputs = as_tensor(weights), as_tensor(biases), as_tensor(inputs)
+    labels = as_tensor(labels).long().reshape(-1, num_true)
+    if sampled is None:
+        sampled = log_uniform_candidate_sampler(
+            labels, num_true, num_sampled, True, num_classes, seed
+        )
+    drawn, true_counts, counts = (as_tensor(part) for part in sampled)
+    drawn = drawn.long()
+    right = (weights[labels] * inputs[:, None]).sum(-1) + biases[labels]
+    wrong = inputs @ weights[drawn].T + biases[drawn]
+    right, wrong = right - torch.log(true_counts), wrong - torch.log(counts)
+    if is_dropped:
+        hits = (labels[:, :, None] == drawn).any(1)
+        wrong = wrong + hits * torch.finfo(wrong.dtype).min
+    logits = torch.cat((right, wrong), 1)
+    targets = torch.cat((torch.full_like(right, 1 / num_true), torch.zeros_like(wrong)), 1)
+    return logits, targets
+
+
+@facade
+def ctc_beam_search_decoder(inputs, sequence_length, beam_width=100, top_paths=1):
+    """The most likely label sequences as a list of tensors, -1 filling short rows, and scores."""
+    inputs = torch.transpose(as_tensor(inputs), 0, 1)
+    decoded, scores = _nn.ctc_decode(
+        inputs,
+        as_tensor(sequence_length),
+        strategy="beam_search",
+        beam_width=beam_width,
+        top_paths=top_paths,
+        mask_index=inputs.shape[-1] - 1,
+    )
+    return list(decoded), scores
+
+
+experimental = SimpleNamespace(
+    stateless_dropout=lambda x, rate, seed, rng_alg=None, noise_shape=None, name=None: dropout(
+        x, rate, noise_shape, as_shape(seed)[0] * 1_000_003 + as_shape(seed)[1]
+    ),
+)
 
 
 __getattr__ = missing_from("tf.nn")

@@ -8,6 +8,7 @@ import torch
 from torchkeras.tf._convert import as_tensor
 from torchkeras.tf._missing import missing_from
 from torchkeras.tf._ragged import RaggedTensor
+from torchkeras.tf._tensor import sealed
 from torchkeras.tf.dtypes import as_dtype
 
 __all__ = [
@@ -16,7 +17,9 @@ __all__ = [
     "map_flat_values",
     "range",
     "row_splits_to_segment_ids",
+    "segment_ids_to_row_splits",
     "stack",
+    "stack_dynamic_partitions",
 ]
 
 _range = range
@@ -67,6 +70,22 @@ def map_flat_values(op: Callable, *args: Any, **kwargs: Any) -> Any:
 def row_splits_to_segment_ids(splits, name=None, out_type=None):
     """For each value the number of its row."""
     return RaggedTensor(as_tensor(list(_range(int(splits[-1])))), splits).value_rowids()
+
+
+def segment_ids_to_row_splits(segment_ids, num_segments=None, out_type=None, name=None):
+    """Where each row begins and ends, of the number of the row of each value."""
+    numbers = as_tensor(segment_ids).long()
+    count = int(numbers.max()) + 1 if num_segments is None else int(num_segments)
+    ends = torch.bincount(numbers, minlength=count).cumsum(0)
+    splits = torch.cat((ends.new_zeros(1), ends))
+    return sealed(splits if out_type is None else splits.to(as_dtype(out_type).torch))
+
+
+def stack_dynamic_partitions(data, partitions, num_partitions, name=None) -> RaggedTensor:
+    """The elements of each partition as a row."""
+    x, numbers = as_tensor(data), as_tensor(partitions)
+    rows = [x[numbers == number] for number in _range(int(num_partitions))]
+    return RaggedTensor.from_rows(rows, x.dtype)
 
 
 __getattr__ = missing_from("tf.ragged")

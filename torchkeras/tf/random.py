@@ -1,6 +1,8 @@
 """`tf.random`: random tensors from torch's generators."""
 
-from typing import Any
+import math
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,23 +16,34 @@ from torchkeras.tf._tensor import facade, sealed
 from torchkeras.tf.dtypes import float32, torch_dtype
 
 __all__ = [
+    "Algorithm",
     "Generator",
+    "all_candidate_sampler",
     "categorical",
+    "experimental",
+    "fixed_unigram_candidate_sampler",
     "fold_in",
     "gamma",
     "get_global_generator",
+    "learned_unigram_candidate_sampler",
+    "log_uniform_candidate_sampler",
     "normal",
     "poisson",
     "set_global_generator",
     "set_seed",
     "shuffle",
     "split",
+    "stateless_binomial",
     "stateless_categorical",
+    "stateless_gamma",
     "stateless_normal",
+    "stateless_parameterized_truncated_normal",
+    "stateless_poisson",
     "stateless_truncated_normal",
     "stateless_uniform",
     "truncated_normal",
     "uniform",
+    "uniform_candidate_sampler",
 ]
 
 _LIMIT = 2.0  # where a truncated normal is cut, in standard deviations
@@ -242,6 +255,163 @@ def dropout_mask(shape: Any, rate: float, seed: Any, like: Tensor) -> Tensor:
     generator = _generator(seed, like.device)
     noise = torch.rand(tuple(shape), device=like.device, generator=generator)
     return sealed((noise >= rate).to(like.dtype))
+
+
+class Algorithm:
+    """How numbers are made in TensorFlow; torch has its own way."""
+
+    PHILOX, THREEFRY, AUTO_SELECT = 1, 2, 3
+
+
+def stateless_gamma(shape, seed, alpha, beta=None, dtype=float32, name=None):
+    """As `gamma` of the whole shape, the same numbers each time for the same `seed`."""
+    alpha = as_tensor(alpha, dtype_hint=dtype).to(torch_dtype(dtype))
+    drawn = torch._standard_gamma(alpha.expand(as_shape(shape)).contiguous(), _fresh(seed))
+    return sealed(drawn if beta is None else drawn / as_tensor(beta).to(drawn.dtype))
+
+
+def stateless_poisson(shape, seed, lam, dtype="int32", name=None):
+    """As `poisson` of the whole shape, the same numbers each time for the same `seed`."""
+    lam = as_tensor(lam)
+    rates = (lam if lam.is_floating_point() else lam.float()).expand(as_shape(shape))
+    return sealed(torch.poisson(rates, _fresh(seed)).to(torch_dtype(dtype)))
+
+
+def stateless_binomial(shape, seed, counts, probs, output_dtype="int32", name=None):
+    """How many of `counts` throws succeed, the same numbers each time for the same `seed`."""
+    shape, probs = as_shape(shape), as_tensor(probs)
+    counts = as_tensor(counts).to(probs.dtype).expand(shape).contiguous()
+    drawn = torch.binomial(counts, probs.expand(shape).contiguous(), _fresh(seed))
+    return sealed(drawn.to(torch_dtype(output_dtype)))
+
+
+def stateless_parameterized_truncated_normal(
+    shape, seed, means=0.0, stddevs=1.0, minvals=-2.0, maxvals=2.0, name=None
+):
+    """Normal numbers between bounds, the same each time for the same `seed`."""
+    mean, deviation, low, high = (
+        torch.as_tensor(x, dtype=torch.float32, device=_config.default_device()).expand(
+            as_shape(shape)
+        )
+        for x in (means, stddevs, minvals, maxvals)
+    )
+    below, above = (torch.special.ndtr((bound - mean) / deviation) for bound in (low, high))
+    share = torch.rand(mean.shape, generator=_fresh(seed), device=mean.device)
+    drawn = torch.special.ndtri(below + share * (above - below)) * deviation + mean
+    return sealed(torch.clamp(drawn, low, high))
+
+
+def stateless_shuffle(value, seed, alg="auto_select", name=None):
+    """As `shuffle`, the same order each time for the same `seed`."""
+    return shuffle(value, _fresh(seed))
+
+
+# ---- candidates: classes drawn to be compared with the true ones
+
+
+class Candidates(NamedTuple):
+    """Drawn classes, and how often the true classes and these are expected to be drawn."""
+
+    sampled_candidates: Tensor
+    true_expected_count: Tensor
+    sampled_expected_count: Tensor
+
+
+def _candidates(true_classes, count: int, unique: bool, chances: Tensor, seed: Any) -> Candidates:
+    """`count` classes drawn with the given chances; without return where `unique`."""
+    true_classes = as_tensor(true_classes).long()
+    generator = _generator(seed, chances.device)
+    drawn = torch.multinomial(chances, int(count), not unique, generator=generator)
+    tries = torch.tensor(float(count), dtype=torch.float64, device=chances.device)
+    if unique:
+        tries = _tries(chances, drawn, generator)
+
+    def expected(classes):
+        share = chances[classes]
+        often = -torch.expm1(tries * torch.log1p(-share)) if unique else share * tries
+        return sealed(often.float())
+
+    return Candidates(sealed(drawn), expected(true_classes), expected(drawn))
+
+
+def _tries(chances: Tensor, drawn: Tensor, generator: torch.Generator | None) -> Tensor:
+    """How many draws with return it takes to see so many classes: after `k` of them, each next
+    draw is a new one with the chance that is left."""
+    left = 1 - torch.cumsum(chances[drawn], 0)
+    left = torch.cat((torch.ones_like(left[:1]), left[:-1])).clamp(min=1e-12)
+    share = torch.rand(left.shape, dtype=left.dtype, device=left.device, generator=generator)
+    draws = torch.ceil(torch.log(share.clamp(min=1e-12)) / torch.log1p(-left.clamp(max=1 - 1e-12)))
+    return draws.clamp(min=1).sum()
+
+
+def uniform_candidate_sampler(
+    true_classes, num_true, num_sampled, unique, range_max, seed=None, name=None
+) -> Candidates:
+    """Classes below `range_max`, all equally likely."""
+    device = _config.default_device()
+    chances = torch.full((int(range_max),), 1 / int(range_max), dtype=torch.float64, device=device)
+    return _candidates(true_classes, num_sampled, unique, chances, seed)
+
+
+def log_uniform_candidate_sampler(
+    true_classes, num_true, num_sampled, unique, range_max, seed=None, name=None
+) -> Candidates:
+    """Classes below `range_max`, lower numbers more likely, as of words by rank."""
+    device = _config.default_device()
+    places = torch.arange(int(range_max) + 1, dtype=torch.float64, device=device)
+    chances = torch.diff(torch.log1p(places)) / math.log(int(range_max) + 1)
+    return _candidates(true_classes, num_sampled, unique, chances, seed)
+
+
+learned_unigram_candidate_sampler = uniform_candidate_sampler
+
+
+def fixed_unigram_candidate_sampler(
+    true_classes,
+    num_true,
+    num_sampled,
+    unique,
+    range_max,
+    vocab_file="",
+    distortion=1.0,
+    num_reserved_ids=0,
+    num_shards=1,
+    shard=0,
+    unigrams=(),
+    seed=None,
+    name=None,
+) -> Candidates:
+    """Classes as likely as `unigrams`, or the last column of a file, say, to a power."""
+    if vocab_file:
+        with open(vocab_file, encoding="utf-8") as file:
+            unigrams = [float(line.rsplit(",", 1)[-1]) for line in file if line.strip()]
+    counts = [0.0] * num_reserved_ids + [float(count) for count in unigrams]
+    chances = torch.tensor(counts, dtype=torch.float64, device=_config.default_device())
+    chances = chances**distortion
+    chances[:num_reserved_ids] = 0
+    return _candidates(true_classes, num_sampled, unique, chances / chances.sum(), seed)
+
+
+def all_candidate_sampler(true_classes, num_true, num_sampled, unique, seed=None, name=None):
+    """All classes below `num_sampled`."""
+    true_classes = as_tensor(true_classes)
+    every = torch.arange(int(num_sampled), device=true_classes.device)
+    ones = torch.ones(int(num_sampled), device=true_classes.device)
+    return Candidates(
+        sealed(every), sealed(torch.ones_like(true_classes, dtype=torch.float32)), sealed(ones)
+    )
+
+
+# What lies in `tf.random.experimental`.
+experimental = SimpleNamespace(
+    Algorithm=Algorithm,
+    Generator=Generator,
+    get_global_generator=get_global_generator,
+    set_global_generator=set_global_generator,
+    stateless_fold_in=fold_in,
+    stateless_shuffle=stateless_shuffle,
+    stateless_split=split,
+)
 
 
 __getattr__ = missing_from("tf.random")

@@ -24,6 +24,11 @@ _SIGNATURES = "signatures.json"
 _KINDS = (Module, torch.nn.Module, torch.Tensor, Configurable)
 _SERVING = DEFAULT_SERVING_SIGNATURE_DEF_KEY = "serving_default"
 SERVING = "serve"
+GPU, TPU, TRAINING = "gpu", "tpu", "train"
+ASSETS_DIRECTORY, ASSETS_KEY, VARIABLES_DIRECTORY = "assets", "saved_model_assets", "variables"
+VARIABLES_FILENAME, SAVED_MODEL_FILENAME_PB = "variables", "saved_model.pb"
+PREDICT_INPUTS, PREDICT_OUTPUTS = "inputs", "outputs"
+PREDICT_METHOD_NAME = "tensorflow/serving/predict"
 
 
 class SaveOptions:

@@ -7,29 +7,42 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from torchkeras import config as _config
-from torchkeras.tf._convert import as_tensor, unary
+from torchkeras.tf._convert import as_shape, as_tensor, unary
 from torchkeras.tf._missing import missing_from
-from torchkeras.tf._tensor import facade
+from torchkeras.tf._tensor import facade, sealed
 from torchkeras.tf.dtypes import float32, torch_dtype
 
 __all__ = [
     "dct",
     "fft",
     "fft2d",
+    "fft3d",
     "fftshift",
     "frame",
     "hamming_window",
     "hann_window",
+    "idct",
     "ifft",
     "ifft2d",
+    "ifft3d",
     "ifftshift",
+    "inverse_mdct",
     "inverse_stft",
+    "inverse_stft_window_fn",
     "irfft",
+    "irfft2d",
+    "irfft3d",
+    "kaiser_bessel_derived_window",
+    "kaiser_window",
     "linear_to_mel_weight_matrix",
+    "mdct",
     "mfccs_from_log_mel_spectrograms",
     "overlap_and_add",
     "rfft",
+    "rfft2d",
+    "rfft3d",
     "stft",
+    "vorbis_window",
 ]
 
 fft = unary("signal.fft", torch.fft.fft)
@@ -138,21 +151,50 @@ def inverse_stft(
 
 @facade
 def dct(input, type=2, n=None, axis=-1, norm=None, name=None):
-    """The cosine transform of type 2 along the last axis.
+    """The cosine transform of type 1, 2, 3 or 4 along the last axis, cut or filled to size `n`.
 
     Raises:
-        ValueError: another type or axis.
+        ValueError: another type or axis, or type 1 with a norm.
     """
-    if type != 2 or axis != -1:
-        raise ValueError(f"Only type 2 along axis -1. Received: type={type}, axis={axis}")
+    if type not in _COSINES or axis != -1 or (type == 1 and norm is not None):
+        raise ValueError(
+            "`type` must be 1 (without norm), 2, 3 or 4, and axis -1. "
+            f"Received: type={type}, axis={axis}, norm={norm}"
+        )
     x = as_tensor(input)
+    x = x if n is None else F.pad(x, (0, int(n) - x.shape[-1]))
     size = x.shape[-1]
     steps = torch.arange(size, dtype=torch.float64, device=x.device)
-    table = 2 * torch.cos(math.pi / size * (steps[:, None] + 0.5) * steps)
+    table = _COSINES[type](steps, size)
     if norm == "ortho":
         table = table * math.sqrt(1 / (2 * size))
-        table[:, 0] *= math.sqrt(0.5)
+        if type == 2:
+            table[:, 0] *= math.sqrt(0.5)
+        if type == 3:
+            table[0] *= math.sqrt(2)
     return x @ table.to(x.dtype)
+
+
+def _first_cosines(steps: Tensor, size: int) -> Tensor:
+    table = 2 * torch.cos(math.pi / max(size - 1, 1) * steps[:, None] * steps)
+    table[0] /= 2
+    table[-1] /= 2
+    return table
+
+
+def _third_cosines(steps: Tensor, size: int) -> Tensor:
+    table = 2 * torch.cos(math.pi / size * steps[:, None] * (steps + 0.5))
+    table[0] /= 2
+    return table
+
+
+# (steps, size) -> the matrix of the transform of a type.
+_COSINES = {
+    1: _first_cosines,
+    2: lambda steps, size: 2 * torch.cos(math.pi / size * (steps[:, None] + 0.5) * steps),
+    3: _third_cosines,
+    4: lambda steps, size: 2 * torch.cos(math.pi / size * (steps[:, None] + 0.5) * (steps + 0.5)),
+}
 
 
 @facade
@@ -202,6 +244,102 @@ def mfccs_from_log_mel_spectrograms(log_mel_spectrograms, name=None):
     """The cepstral coefficients of the logarithms of mel bands."""
     x = as_tensor(log_mel_spectrograms)
     return dct(x) * (1 / math.sqrt(x.shape[-1] * 2.0))
+
+
+fft3d = unary("signal.fft3d", lambda x: torch.fft.fftn(x, dim=(-3, -2, -1)))
+ifft3d = unary("signal.ifft3d", lambda x: torch.fft.ifftn(x, dim=(-3, -2, -1)))
+
+
+def _real_transform(name: str, function, rank: int):
+    """`tf.signal.{name}` over `function(x, sizes, axes)`."""
+    axes = tuple(range(-rank, 0))
+
+    def call(input_tensor, fft_length=None, name=None):
+        sizes = None if fft_length is None else as_shape(fft_length)
+        return function(as_tensor(input_tensor), sizes, axes)
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"The transform of the last {rank} axes, between real numbers and half of it."
+    return facade(call, f"tf.signal.{name}")
+
+
+rfft2d = _real_transform("rfft2d", torch.fft.rfftn, 2)
+rfft3d = _real_transform("rfft3d", torch.fft.rfftn, 3)
+irfft2d = _real_transform("irfft2d", torch.fft.irfftn, 2)
+irfft3d = _real_transform("irfft3d", torch.fft.irfftn, 3)
+
+
+@facade
+def idct(input, type=2, n=None, axis=-1, norm=None, name=None):
+    """The inverse of `dct`, up to a factor unless `norm` is "ortho"."""
+    return dct(input, {1: 1, 2: 3, 3: 2, 4: 4}[type], n, axis, norm)
+
+
+@facade
+def kaiser_window(window_length, beta=12.0, dtype=float32, name=None):
+    """A window that Bessel functions give; `beta` makes it narrower."""
+    size, dtype = int(window_length), torch_dtype(dtype)
+    return torch.kaiser_window(
+        size, False, float(beta), dtype=dtype, device=_config.default_device()
+    )
+
+
+@facade
+def kaiser_bessel_derived_window(window_length, beta=12.0, dtype=float32, name=None):
+    """The window of `mdct` that is made of the sums of a Kaiser window."""
+    sums = torch.cumsum(kaiser_window(int(window_length) // 2 + 1, beta, dtype), -1)
+    half = torch.sqrt(sums[:-1] / sums[-1])
+    return torch.cat((half, torch.flip(half, (0,))))
+
+
+@facade
+def vorbis_window(window_length, dtype=float32, name=None):
+    """The window of `mdct` that Vorbis uses."""
+    size = int(window_length)
+    places = torch.arange(size, dtype=torch_dtype(dtype), device=_config.default_device()) + 0.5
+    return torch.sin(math.pi / 2 * torch.square(torch.sin(math.pi / size * places)))
+
+
+def inverse_stft_window_fn(frame_step, forward_window_fn=hann_window, name=None):
+    """The window with which `inverse_stft` undoes `stft` with the forward window."""
+    step = int(frame_step)
+
+    def window(frame_length, dtype=float32):
+        length = int(frame_length)
+        forward = as_tensor(forward_window_fn(length, dtype=dtype))
+        count = -(-length // step)
+        squares = F.pad(torch.square(forward), (0, count * step - length))
+        total = squares.reshape(count, step).sum(0).repeat(count)[:length]
+        return sealed(forward / total)
+
+    return window
+
+
+@facade
+def mdct(signals, frame_length, window_fn=vorbis_window, pad_end=False, norm=None, name=None):
+    """The modified cosine transform of windows that overlap by half."""
+    x, length = as_tensor(signals), int(frame_length)
+    frames = _frames(x, length, length // 2, pad_end, 0.0, -1)
+    if window_fn is not None:
+        frames = frames * window_fn(length, dtype=x.dtype)
+    a, b, c, d = torch.tensor_split(frames, 4, -1)
+    turned = torch.cat((-torch.flip(c, (-1,)) - d, a - torch.flip(b, (-1,))), -1)
+    return dct(turned, 4, norm=norm)
+
+
+@facade
+def inverse_mdct(mdcts, window_fn=vorbis_window, norm=None, name=None):
+    """The signal of such transforms."""
+    x = as_tensor(mdcts)
+    half = x.shape[-1]
+    turned = dct(x, 4, norm=norm)
+    turned = turned if norm == "ortho" else turned * (0.5 / half)
+    one, other = torch.tensor_split(turned, 2, -1)
+    parts = (other, -torch.flip(other, (-1,)), -torch.flip(one, (-1,)), -one)
+    frames = torch.cat(parts, -1)
+    if window_fn is not None:
+        frames = frames * window_fn(2 * half, dtype=frames.dtype)
+    return overlap_and_add(frames, half)
 
 
 __getattr__ = missing_from("tf.signal")

@@ -11,23 +11,34 @@ from torchkeras.tf._missing import missing_from
 from torchkeras.tf._specs import SparseTensorSpec
 from torchkeras.tf._strings import StringTensor
 from torchkeras.tf._tensor import EagerTensor, TensorShape, facade, sealed
-from torchkeras.tf.dtypes import as_dtype
+from torchkeras.tf.dtypes import as_dtype, torch_dtype
 
 __all__ = [
     "SparseTensor",
     "add",
+    "bincount",
     "concat",
     "expand_dims",
+    "eye",
+    "fill_empty_rows",
     "from_dense",
+    "map_values",
     "mask",
     "maximum",
+    "minimum",
+    "reduce_max",
     "reduce_sum",
     "reorder",
     "reset_shape",
     "reshape",
     "retain",
+    "segment_mean",
+    "segment_sqrt_n",
+    "segment_sum",
     "slice",
+    "softmax",
     "sparse_dense_matmul",
+    "split",
     "to_dense",
     "to_indicator",
     "transpose",
@@ -257,6 +268,122 @@ def to_indicator(sp_input, vocab_size, name=None) -> EagerTensor:
     rows = (*sp_input.indices[:, :-1].unbind(-1), sp_input.values.long())
     whole = torch.zeros(shape, dtype=torch.bool)
     return sealed(torch.index_put(whole, rows, torch.tensor(True)))
+
+
+def eye(num_rows, num_columns=None, dtype="float32", name=None) -> SparseTensor:
+    """Ones on the diagonal."""
+    columns = int(num_rows if num_columns is None else num_columns)
+    places = torch.arange(min(int(num_rows), columns))
+    ones = torch.ones(len(places), dtype=torch_dtype(dtype))
+    return SparseTensor(torch.stack((places, places), -1), ones, (int(num_rows), columns))
+
+
+def minimum(sp_a, sp_b, name=None) -> SparseTensor:
+    """The smaller of the elements of two sparse tensors."""
+    return from_dense(torch.minimum(to_dense(sp_a), to_dense(sp_b)))
+
+
+def reduce_max(sp_input, axis=None, keepdims=None, output_is_sparse=False, name=None) -> Any:
+    """The largest of the elements that are kept, over the given axes, all of them by default."""
+    values = sp_input.values
+    limits = torch.finfo if values.is_floating_point() else torch.iinfo
+    dense = to_dense(sp_input, limits(values.dtype).min)
+    found = torch.amax(dense, int_axes(axis, dense), bool(keepdims))
+    found = sealed(torch.where(found == limits(values.dtype).min, 0, found))
+    return from_dense(found) if output_is_sparse else found
+
+
+def softmax(sp_logits, name=None) -> SparseTensor:
+    """`tf.nn.softmax` of the elements that are kept in each row."""
+    shares = torch.softmax(to_dense(sp_logits, -torch.inf), -1)
+    return sp_logits.with_values(sealed(shares[sp_logits.indices.unbind(-1)]))
+
+
+def split(sp_input, num_split, axis, name=None) -> list[SparseTensor]:
+    """Parts along an axis, the first ones longer where it does not come out even."""
+    size, count, axis = sp_input.shape[axis], int(num_split), int(axis)
+    shorter, more = divmod(size, count)
+    parts, start = [], 0
+    for number in range(count):
+        length = shorter + (number < more)
+        begin, extent = [0] * len(sp_input.shape), list(sp_input.shape)
+        begin[axis], extent[axis] = start, length
+        parts.append(slice(sp_input, begin, extent))
+        start += length
+    return parts
+
+
+def map_values(op, *args, **kwargs) -> SparseTensor:
+    """`op` of the values; their places stay as they are."""
+    given = [*args, *kwargs.values()]
+    first = next(value for value in given if isinstance(value, SparseTensor))
+
+    def values_of(value):
+        return value.values if isinstance(value, SparseTensor) else value
+
+    found = op(*map(values_of, args), **{key: values_of(x) for key, x in kwargs.items()})
+    return first.with_values(found)
+
+
+def fill_empty_rows(sp_input, default_value, name=None) -> tuple[SparseTensor, EagerTensor]:
+    """With `default_value` at the start of rows that have nothing, and which rows these are."""
+    rows = sp_input.shape[0]
+    is_empty = torch.ones(rows, dtype=torch.bool)
+    is_empty[sp_input.indices[:, 0]] = False
+    places = torch.zeros(int(is_empty.sum()), len(sp_input.shape), dtype=torch.int64)
+    places[:, 0] = torch.nonzero(is_empty)[:, 0]
+    values = sp_input.values
+    if isinstance(values, StringTensor):
+        added = np.full(len(places), default_value, object)
+        values = StringTensor(np.concatenate([values.values, added]))
+    else:
+        values = torch.cat((values, values.new_full((len(places),), default_value)))
+    whole = SparseTensor(torch.cat((sp_input.indices, places)), values, sp_input.dense_shape)
+    return reorder(whole), sealed(is_empty)
+
+
+def _segments(how: str):
+    """`tf.sparse.segment_*`: rows that are picked, then combined by the number of their segment."""
+
+    def call(data, indices, segment_ids, num_segments=None, name=None, sparse_gradient=False):
+        rows = as_tensor(data)[as_tensor(indices).long()]
+        numbers = as_tensor(segment_ids).long()
+        count = int(numbers.max()) + 1 if num_segments is None else int(num_segments)
+        total = rows.new_zeros((count, *rows.shape[1:])).index_add(0, numbers, rows)
+        sizes = torch.bincount(numbers, minlength=count).clamp(min=1).to(rows.dtype)
+        sizes = sizes.reshape(-1, *[1] * (rows.dim() - 1))
+        return total / {"sum": 1, "mean": sizes, "sqrt_n": torch.sqrt(sizes)}[how]
+
+    call.__name__ = call.__qualname__ = f"segment_{how}"
+    call.__doc__ = f"The {how} of rows of the same segment, picked by `indices`."
+    return facade(call, f"tf.sparse.segment_{how}")
+
+
+segment_sum, segment_mean, segment_sqrt_n = map(_segments, ("sum", "mean", "sqrt_n"))
+
+
+def bincount(
+    values, weights=None, axis=0, minlength=None, maxlength=None, binary_output=False, name=None
+) -> SparseTensor:
+    """How often each number comes, or the sum of its weights; of each row where `axis` is -1."""
+    numbers = as_tensor(values)
+    rows = numbers.reshape(1, -1) if axis == 0 or numbers.dim() == 1 else numbers
+    shares = None if weights is None else as_tensor(weights).reshape(rows.shape)
+    counts: dict[tuple, float] = {}
+    for (row, column), number in np.ndenumerate(rows.cpu().numpy()):
+        if maxlength is not None and number >= maxlength:
+            continue
+        key = (row, int(number))
+        amount = 1 if shares is None else float(shares[row, column])
+        counts[key] = 1 if binary_output else counts.get(key, 0) + amount
+    width = max([number + 1 for _, number in counts], default=0)
+    width = max(width, minlength or 0)
+    found = sorted(counts)
+    dtype = numbers.dtype if shares is None or binary_output else shares.dtype
+    amounts = torch.tensor([counts[key] for key in found], dtype=dtype)
+    if numbers.dim() == 1 or axis == 0:
+        return SparseTensor([[number] for _, number in found], amounts, (width,))
+    return SparseTensor([list(key) for key in found], amounts, (len(rows), width))
 
 
 __getattr__ = missing_from("tf.sparse")

@@ -34,9 +34,13 @@ __all__ = [
     "to_hash_bucket_fast",
     "to_number",
     "unicode_decode",
+    "unicode_decode_with_offsets",
     "unicode_encode",
     "unicode_script",
     "unicode_split",
+    "unicode_split_with_offsets",
+    "unicode_transcode",
+    "unsorted_segment_join",
     "upper",
 ]
 
@@ -359,6 +363,72 @@ def _buckets(value: Any, count: int) -> Any:
     text = StringTensor(value)
     found = fingerprints([bytes_of(word) for word in text.values.flat]) % np.uint64(count)
     return sealed(torch.from_numpy(found.astype(np.int64).reshape(text.values.shape)))
+
+
+def unicode_split_with_offsets(input, input_encoding="UTF-8", errors="replace", name=None):
+    """The characters of each string, and the byte at which each begins."""
+    return unicode_split(input, input_encoding, errors), _offsets(input)
+
+
+def unicode_decode_with_offsets(input, input_encoding="UTF-8", errors="replace", name=None):
+    """The numbers of the characters of each string, and the byte at which each begins."""
+    return unicode_decode(input, input_encoding, errors), _offsets(input)
+
+
+def _offsets(value: Any) -> Any:
+    def starts(text: str) -> list[int]:
+        ends = np.cumsum([len(character.encode()) for character in text])
+        return [0, *ends[:-1].tolist()] if text else []
+
+    text = StringTensor(value)
+    if not text.ndim:
+        return sealed(torch.tensor(starts(text_of(text.values[()])), dtype=torch.int64))
+    rows = [torch.tensor(starts(text_of(word)), dtype=torch.int64) for word in text.values]
+    return RaggedTensor.from_rows(rows, "int64")
+
+
+def unicode_transcode(
+    input,
+    input_encoding,
+    output_encoding,
+    errors="replace",
+    replacement_char=65533,
+    replace_control_characters=False,
+    name=None,
+):
+    """Text in another encoding; what is no text is replaced, left out or an error.
+
+    Raises:
+        InvalidArgumentError: there is such a place, with `errors="strict"`.
+    """
+    text = StringTensor(input)
+    sign = "" if errors == "ignore" else chr(replacement_char)
+
+    def changed(word):
+        try:
+            decoded = bytes_of(word).decode(
+                input_encoding, "strict" if errors == "strict" else "replace"
+            )
+        except UnicodeDecodeError as error:
+            raise InvalidArgumentError(f"Invalid formatting on input string: {error}") from error
+        decoded = decoded.replace("\ufffd", sign)
+        if replace_control_characters:
+            decoded = "".join(sign if ord(c) < 32 or ord(c) == 127 else c for c in decoded)
+        return decoded.encode(output_encoding.lower())
+
+    words = [changed(word) for word in text.values.flat]
+    return StringTensor(np.array([*words, None], object)[:-1].reshape(text.values.shape))
+
+
+def unsorted_segment_join(inputs, segment_ids, num_segments, separator="", name=None):
+    """The strings of the same segment as one."""
+    words = [text_of(word) for word in StringTensor(inputs).values.flat]
+    numbers = as_tensor(segment_ids).reshape(-1).tolist()
+    rows: list[list[str]] = [[] for _ in range(int(num_segments))]
+    for word, number in zip(words, numbers):
+        if number >= 0:
+            rows[number].append(word)
+    return StringTensor(np.array([*map(separator.join, rows), None], object)[:-1])
 
 
 __getattr__ = missing_from("tf.strings")

@@ -57,6 +57,198 @@ def _tables():
 
 
 TEXT = """
+tf.signal.dct(wave, type=1)[:4]
+tf.signal.dct(A, type=1)
+tf.signal.dct(A, type=3)
+tf.signal.dct(A, type=4)
+tf.signal.dct(A, type=2, n=5, norm="ortho")
+tf.signal.dct(A, type=3, norm="ortho")
+tf.signal.dct(A, type=4, norm="ortho")
+tf.signal.idct(A)
+tf.signal.idct(tf.signal.dct(A, norm="ortho"), norm="ortho")
+tf.abs(tf.signal.fft3d(tf.cast(A[None], tf.complex64)))
+tf.abs(tf.signal.ifft3d(tf.cast(A[None], tf.complex64)))
+tf.abs(tf.signal.rfft2d(A))
+tf.abs(tf.signal.rfft3d(tf.stop_gradient(A)[None] * 1.0, fft_length=[2, 2, 4]))
+tf.signal.irfft2d(tf.signal.rfft2d(A[:, :2]))
+tf.signal.irfft3d(tf.signal.rfft3d(tf.ones((1, 2, 2))))
+tf.signal.kaiser_window(8)
+tf.signal.kaiser_window(5, beta=4.0)
+tf.signal.kaiser_bessel_derived_window(8)
+tf.signal.vorbis_window(8)
+tf.signal.inverse_stft_window_fn(4)(16, tf.float32)
+tf.signal.inverse_stft_window_fn(3, tf.signal.hamming_window)(8, tf.float32)
+tf.signal.mdct(wave, 16)
+tf.signal.mdct(wave, 16, norm="ortho", pad_end=True)
+tf.signal.inverse_mdct(tf.signal.mdct(wave, 16))[8:24]
+tf.signal.inverse_mdct(tf.signal.mdct(wave, 16, norm="ortho"), norm="ortho")[8:24]
+tf.linalg.sqrtm(square)
+tf.math.real(tf.linalg.logm(tf.cast(square, tf.complex64)))
+tf.linalg.lu(square)
+tf.linalg.lu([[0.0, 2.0, 1.0], [4.0, 1.0, 3.0], [2.0, 2.0, 2.0]])
+tf.linalg.lu_reconstruct(*tf.linalg.lu([[0.0, 2.0, 1.0], [4.0, 1.0, 3.0], [2.0, 2.0, 2.0]]))
+tf.linalg.lu_solve(*tf.linalg.lu([[0.0, 2.0], [4.0, 1.0]]), [[1.0], [2.0]])
+tf.linalg.lu_matrix_inverse(*tf.linalg.lu([[0.0, 2.0], [4.0, 1.0]]))
+tf.linalg.tridiagonal_matmul(tf.constant([[1.0, 2.0, 0.0], [4.0, 5.0, 6.0], [0.0, 7.0, 8.0]]), tf.eye(3))
+tf.linalg.tridiagonal_solve(tf.constant([[1.0, 2.0, 0.0], [4.0, 5.0, 6.0], [0.0, 1.0, 1.0]]), tf.constant([1.0, 2.0, 3.0]))
+tf.linalg.eigh_tridiagonal([1.0, 2.0, 3.0], [0.5, 0.25])
+tf.linalg.banded_triangular_solve([[2.0, 3.0, 4.0], [0.0, 1.0, 1.0]], [[1.0], [2.0], [3.0]])
+tf.linalg.LinearOperatorFullMatrix(square).matmul([[1.0], [2.0]])
+tf.linalg.LinearOperatorDiag(C).matvec(C)
+tf.linalg.LinearOperatorDiag(C).to_dense()
+tf.linalg.LinearOperatorDiag([2.0, 4.0]).solvevec([1.0, 1.0])
+tf.linalg.LinearOperatorLowerTriangular(square).to_dense()
+tf.linalg.LinearOperatorLowerTriangular(square).solve([[1.0], [2.0]])
+tf.linalg.LinearOperatorLowerTriangular(square).log_abs_determinant()
+tf.linalg.LinearOperatorIdentity(2).matmul(A)
+tf.linalg.LinearOperatorScaledIdentity(2, 3.0).determinant()
+tf.linalg.LinearOperatorFullMatrix(square).trace()
+tf.linalg.LinearOperatorFullMatrix(square).shape
+tf.nn.conv1d_transpose(A[..., None], tf.ones((2, 2, 1)), [2, 6, 2], 2)
+tf.nn.conv1d_transpose(A[..., None], tf.ones((3, 1, 1)), [2, 5, 1], 2, "SAME")
+tf.nn.conv1d_transpose(A[..., None], tf.ones((3, 1, 1)), [2, 7, 1], 2, "VALID")
+tf.nn.conv3d_transpose(A[None, None, ..., None], tf.ones((1, 2, 2, 1, 1)), [1, 1, 4, 6, 1], [1, 1, 2, 2, 1])
+tf.nn.sufficient_statistics(A, [1])[:3]
+tf.nn.normalize_moments(*tf.nn.sufficient_statistics(A, [1]))
+tf.nn.normalize_moments(*tf.nn.sufficient_statistics(A, [0], shift=C, keepdims=True))
+tf.nn.batch_norm_with_global_normalization(pictures, C + 1.0, tf.constant([1.0, 2.0, 3.0]), C, C, 1e-3, True)[0, 0]
+tf.nn.dilation2d(pictures, tf.ones((2, 2, 3)) * 0.1, [1, 2, 2, 1], "SAME", "NHWC", [1, 1, 1, 1])
+tf.nn.dilation2d(pictures, tf.ones((2, 2, 3)) * 0.1, [1, 1, 1, 1], "VALID", "NHWC", [1, 2, 2, 1])
+tf.nn.erosion2d(pictures, tf.reshape(tf.range(12.0), (2, 2, 3)) * 0.1, [1, 2, 2, 1], "VALID", "NHWC", [1, 1, 1, 1])
+tf.nn.max_pool_with_argmax(pictures, 2, 2, "VALID")
+tf.nn.max_pool_with_argmax(pictures, 3, 2, "SAME", include_batch_in_index=True)[1]
+tf.nn.max_pool_with_argmax(A[None, ..., None], [1, 2, 2, 1], [1, 1, 1, 1], "SAME")
+tf.nn.atrous_conv2d_transpose(A[None, ..., None], tf.ones((2, 2, 1, 1)), [1, 4, 5, 1], 2, "VALID")
+tf.nn.embedding_lookup_sparse(B, tf.sparse.from_dense([[1, 0], [1, 1]]), None, combiner="sum")
+tf.nn.embedding_lookup_sparse(B, tf.sparse.from_dense([[1, 0], [1, 1]]), None)
+tf.nn.embedding_lookup_sparse(B, tf.sparse.from_dense([[1, 1], [1, 1]]), tf.sparse.from_dense([[2.0, 1.0], [3.0, 4.0]]), combiner="sqrtn")
+tf.nn.safe_embedding_lookup_sparse(B, tf.SparseTensor([[0, 0], [2, 0], [2, 1]], [1, 0, 1], [4, 2]))
+tf.nn.safe_embedding_lookup_sparse(B, tf.SparseTensor([[0, 0], [2, 0], [2, 1]], [1, 0, 1], [4, 2]), default_id=1, combiner="sum")
+tf.nn.collapse_repeated([[1, 1, 2, 2, 1], [1, 1, 1, 2, 3]], [5, 3])
+tf.nn.nce_loss(tf.reshape(tf.range(12.0), (4, 3)) / 9, tf.zeros(4), tf.constant([[1], [2]], tf.int64), A / 5, 2, 4, sampled_values=(tf.constant([0, 3], tf.int64), tf.constant([[0.5], [0.4]]), tf.constant([0.7, 0.2])))
+tf.nn.sampled_softmax_loss(tf.reshape(tf.range(12.0), (4, 3)) / 9, tf.zeros(4), tf.constant([[1], [2]], tf.int64), A / 5, 2, 4, sampled_values=(tf.constant([0, 3], tf.int64), tf.constant([[0.5], [0.4]]), tf.constant([0.7, 0.2])))
+tf.nn.sampled_softmax_loss(tf.reshape(tf.range(12.0), (4, 3)) / 9, tf.zeros(4), tf.constant([[1], [3]], tf.int64), A / 5, 2, 4, sampled_values=(tf.constant([0, 3], tf.int64), tf.constant([[0.5], [0.4]]), tf.constant([0.7, 0.2])))
+tf.nn.experimental.stateless_dropout(A, 0.0, [1, 2])
+tf.random.uniform_candidate_sampler([[0]], 1, 3, False, 8)[1:]
+tf.random.log_uniform_candidate_sampler([[0], [3]], 1, 3, False, 8)[1]
+sorted(tf.random.log_uniform_candidate_sampler(tf.constant([[0]], tf.int64), 1, 8, True, 8)[0].numpy().tolist())
+tf.random.all_candidate_sampler([[0], [1]], 1, 4, True)
+tf.random.fixed_unigram_candidate_sampler([[0], [1]], 1, 3, False, 3, unigrams=[0.5, 0.25, 0.25])[1]
+tf.random.stateless_gamma([3], [1, 2], 2.0).shape
+tf.random.stateless_poisson([3], [1, 2], 2.0).dtype.name
+tf.random.stateless_binomial([3], [1, 2], 10, 1.0)
+tf.random.stateless_parameterized_truncated_normal([3], [1, 2], 0.0, 1.0, 5.0, 5.0001).shape
+sorted(tf.random.experimental.stateless_shuffle([3, 1, 2], [1, 2]).numpy().tolist())
+tf.random.experimental.Generator.from_seed(1).normal((2, 3)).shape
+tf.sets.union([[1, 2], [3, 3]], [[2, 5], [3, 4]]).values
+tf.sets.union([[1, 2], [3, 3]], [[2, 5], [3, 4]]).indices
+tf.sets.union([[1, 2], [3, 3]], [[2, 5], [3, 4]]).dense_shape
+tf.sparse.to_dense(tf.sets.intersection([[1, 2], [3, 4]], [[2, 5], [3, 4]]))
+tf.sparse.to_dense(tf.sets.difference([[1, 2], [3, 4]], [[2, 5], [5, 4]]))
+tf.sparse.to_dense(tf.sets.difference([[1, 2], [3, 4]], [[2, 5], [5, 4]], aminusb=False))
+tf.sets.intersection([["a", "b"]], [["b", "c"]]).values
+tf.sets.size(tf.sparse.from_dense([[1, 1, 2], [0, 0, 3]]))
+tf.sparse.to_dense(tf.sparse.eye(2, 3))
+tf.sparse.reduce_max(tf.sparse.from_dense([[1.0, 2.0], [0.0, -3.0]]), axis=1)
+tf.sparse.to_dense(tf.sparse.minimum(tf.sparse.from_dense([[1, 0, 3]]), tf.sparse.from_dense([[2, 4, 0]])))
+tf.sparse.softmax(tf.sparse.from_dense([[1.0, 2.0, 0.0], [0.0, 3.0, 0.0]])).values
+[tf.sparse.to_dense(part) for part in tf.sparse.split(tf.sparse.from_dense([[1, 0, 3], [4, 5, 0]]), 2, 1)]
+tf.sparse.to_dense(tf.sparse.map_values(tf.multiply, tf.sparse.from_dense([[1, 0, 3]]), 2))
+tf.sparse.to_dense(tf.sparse.fill_empty_rows(tf.SparseTensor([[1, 1]], [5], [3, 2]), 9)[0])
+tf.sparse.fill_empty_rows(tf.SparseTensor([[1, 1]], [5], [3, 2]), 9)[1]
+tf.sparse.segment_sum(A, [0, 1, 0], [0, 0, 1])
+tf.sparse.segment_mean(A, [0, 1, 0], [0, 0, 1])
+tf.sparse.segment_sqrt_n(A, [0, 1, 0], [0, 0, 1])
+tf.sparse.to_dense(tf.sparse.bincount([[1, 1, 3], [0, 2, 2]], axis=-1))
+tf.sparse.to_dense(tf.sparse.bincount([1, 1, 3], weights=[0.5, 1.0, 2.0]))
+tf.ragged.segment_ids_to_row_splits([0, 0, 2, 3])
+tf.ragged.stack_dynamic_partitions([1, 2, 3, 4], [0, 2, 0, 2], 3)
+tf.quantization.fake_quant_with_min_max_args(A, -4.0, 3.0)
+tf.quantization.fake_quant_with_min_max_args(A, -4.0, 3.0, num_bits=4, narrow_range=True)
+tf.quantization.fake_quant_with_min_max_vars(A, -C[0], C[2])
+tf.quantization.fake_quant_with_min_max_vars_per_channel(A, [-1.0, -2.0, -3.0], [1.0, 2.0, 3.0])
+tf.quantization.quantize_and_dequantize_v2(A, -4.0, 4.0, range_given=True, num_bits=4)
+tf.quantization.quantize_and_dequantize_v2(B, 0.0, 0.0, signed_input=False, num_bits=3)
+tf.quantization.quantize_and_dequantize_v2(A, 0.0, 0.0, round_mode="HALF_UP")
+tf.space_to_batch(pictures, [2, 2], [[0, 0], [0, 0]])[:, 0, 0]
+tf.space_to_batch_nd(A[..., None], [3], [[0, 0]])
+tf.space_to_batch(A[..., None], [2], [[0, 1]])
+tf.batch_to_space(tf.space_to_batch(A[..., None], [2], [[0, 1]]), [2], [[0, 1]])
+tf.nn.space_to_batch(pictures, [3, 2], [[0, 0], [0, 0]]).shape
+tf.histogram_fixed_width_bins([-1.0, 0.0, 1.5, 2.0, 5.0, 15.0], [0.0, 5.0], nbins=5)
+tf.identity_n([A, C])
+tf.guarantee_const(tf.constant(2.0))
+tf.make_ndarray(tf.make_tensor_proto([[1.0, 2.0]]))
+tf.realdiv(A, B)
+tf.truncatediv(tf.constant(i), 3)
+tf.truncatemod(tf.constant(i), 3)
+tf.matrix_square_root(square)
+tf.math.real(tf.eigvals(tf.constant([[2.0, 0.0], [0.0, 2.0]])))
+tf.math.erfcinv([0.3, 1.0, 1.7])
+tf.math.approx_max_k(A, 2)
+tf.math.unsorted_segment_sqrt_n(A, [0, 0], 2)
+tf.math.special.dawsn([0.5, 1.0, 2.0])
+tf.math.special.bessel_j0([0.5, 1.0])
+tf.math.special.bessel_k1e([0.5, 1.0])
+tf.math.special.bessel_i0e(C)
+tf.strings.unicode_split_with_offsets("Äpfel", "UTF-8")
+tf.strings.unicode_decode_with_offsets(["Äp", "x"], "UTF-8")[1]
+tf.strings.unicode_transcode(["Hello", "Äpfel"], "UTF-8", "UTF-16-BE")
+tf.strings.unicode_transcode(b"A\\xfe\\xed", "UTF-8", "UTF-8", errors="replace", replacement_char=63)
+tf.strings.unsorted_segment_join(["a", "b", "c"], [0, 2, 0], 3, ":")
+tf.errors.InvalidArgumentError(None, None, "no").error_code
+tf.errors.OUT_OF_RANGE
+tf.errors.NotFoundError(None, None, "no").message
+tf.debugging.assert_same_float_dtype([A, B]).name
+tf.debugging.get_log_device_placement()
+tf.config.experimental.get_synchronous_execution()
+tf.saved_model.ASSETS_DIRECTORY + tf.saved_model.VARIABLES_DIRECTORY + tf.saved_model.TRAINING
+tf.DeviceSpec.from_string("/job:a/device:GPU:1").to_string()
+tf.DeviceSpec(device_type="CPU", device_index=0).to_string()
+tf.get_current_name_scope()
+tf.CriticalSection().execute(lambda: tf.constant(3))
+isinstance(A, tf.Operation)
+tf.TensorShape([2, None]).merge_with([None, 3])
+tf.TensorShape([2, 3]).with_rank(2)
+tf.TensorShape(None).with_rank_at_least(2).rank
+tf.TensorShape([2, 3]).most_specific_compatible_shape([2, 4])
+tf.float32.is_compatible_with(tf.float32)
+tf.int32.is_quantized
+tf.bool.is_numeric
+tf.Variable([[1.0, 2.0], [3.0, 4.0]]).scatter_sub(tf.IndexedSlices([[1.0, 1.0]], [1]))
+tf.Variable([[1.0, 2.0], [3.0, 4.0]]).scatter_mul(tf.IndexedSlices([[2.0, 3.0]], [1]))
+tf.Variable([[1.0, 2.0], [3.0, 4.0]]).scatter_div(tf.IndexedSlices([[2.0, 4.0]], [0]))
+tf.Variable([[1.0, 2.0], [3.0, 4.0]]).scatter_max(tf.IndexedSlices([[2.0, 0.0]], [0]))
+tf.Variable([[1.0, 2.0], [3.0, 4.0]]).scatter_min(tf.IndexedSlices([[2.0, 0.0]], [0]))
+tf.Variable([[1.0, 2.0], [3.0, 4.0]]).gather_nd([[0, 1], [1, 0]])
+tf.Variable([[1.0, 2.0], [3.0, 4.0]]).sparse_read([1, 1])
+tf.Variable(1.0).is_initialized()
+tf.image.non_max_suppression_with_scores([[0.0, 0, 1, 1], [0, 0.1, 1, 1.1], [0, 2, 1, 3]], [0.9, 0.8, 0.7], 3)
+tf.image.non_max_suppression_with_scores([[0.0, 0, 1, 1], [0, 0.1, 1, 1.1], [0, 2, 1, 3]], [0.9, 0.8, 0.7], 3, 1.0, soft_nms_sigma=0.5)
+tf.image.non_max_suppression_padded([[0.0, 0, 1, 1], [0, 0.1, 1, 1.1], [0, 2, 1, 3]], [0.9, 0.8, 0.7], 3, pad_to_max_output_size=True)
+tf.image.non_max_suppression_overlaps([[1.0, 0.9, 0.0], [0.9, 1.0, 0.0], [0.0, 0.0, 1.0]], [0.9, 0.8, 0.7], 3)
+tf.image.extract_jpeg_shape(tf.io.encode_jpeg(picture))
+tf.image.ssim_multiscale(tf.random.stateless_uniform([1, 1, 1, 1], [1, 2]) * 0 + tf.reshape(tf.range(192.0 * 192 * 1), (1, 192, 192, 1)) % 17 / 17, tf.reshape(tf.range(192.0 * 192 * 1), (1, 192, 192, 1)) % 19 / 19, 1.0)
+tf.image.sample_distorted_bounding_box([20, 30, 3], [[[0.2, 0.2, 0.8, 0.8]]]).bboxes.shape
+tf.image.sample_distorted_bounding_box([20, 30, 3], [[[0.0, 0.0, 1.0, 1.0]]], min_object_covered=1.0, aspect_ratio_range=[1.5, 1.5], area_range=[1.0, 1.0])
+list(tf.data.Dataset.range(7).apply(tf.data.experimental.group_by_reducer(lambda x: x % 2, tf.data.experimental.Reducer(lambda k: tf.constant(0, tf.int64), lambda s, x: s + x, lambda s: s))).as_numpy_iterator())
+list(tf.data.experimental.from_list([1, 2, 3]).as_numpy_iterator())
+list(tf.data.Dataset.range(3).apply(tf.data.experimental.parallel_interleave(lambda x: tf.data.Dataset.from_tensors(x).repeat(2), 2)).as_numpy_iterator())
+tf.data.experimental.at(tf.data.Dataset.range(5), 3)
+list(tf.data.Dataset.range(4).map(lambda x: tf.debugging.check_numerics(1.0 / tf.cast(x, tf.float32), "m")).ignore_errors().as_numpy_iterator())
+list(tf.data.Dataset.range(4).map(lambda x: tf.debugging.check_numerics(1.0 / tf.cast(x, tf.float32), "m")).apply(tf.data.experimental.ignore_errors()).as_numpy_iterator())
+tf.data.experimental.get_next_as_optional(iter(tf.data.Dataset.range(2))).get_value()
+bool(iter(tf.data.Dataset.range(0)).get_next_as_optional().has_value())
+tf.data.experimental.Optional.from_value(tf.constant(3)).get_value()
+repr(iter(tf.data.Dataset.range(2)).element_spec)
+isinstance(iter(tf.data.Dataset.range(2)), tf.data.Iterator)
+tf.data.ThreadingOptions().private_threadpool_size
+(lambda q: (q.enqueue(1.0), q.enqueue_many(tf.constant([2.0, 3.0])), q.size(), q.dequeue(), q.dequeue_many(2))[2:])(tf.queue.FIFOQueue(10, tf.float32, shapes=[()]))
+(lambda t: (t.insert(tf.constant(["a", "b"]), tf.constant([1, 2], tf.int64)), t.remove(tf.constant(["b"])), t.lookup(tf.constant(["a", "b"])), t.size())[2:])(tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, -1))
+(lambda t: (t.insert([1, 2], [[1.0, 2.0], [3.0, 4.0]]), t[tf.constant([2, 9], tf.int64)])[1])(tf.lookup.experimental.MutableHashTable(tf.int64, tf.float32, [0.0, 0.0]))
+(lambda t: (t.insert([1], [5]), t.lookup([1, 7]))[1])(tf.lookup.experimental.DenseHashTable(tf.int64, tf.int64, -1, empty_key=0, deleted_key=-2))
+[np.round(part[0], 3) for part in tf.test.compute_gradient(lambda x: x**2, [tf.constant([1.0, 2.0])])]
+tf.test.is_built_with_rocm()
 tf.nn.compute_average_loss(C)
 tf.nn.compute_average_loss(C, global_batch_size=8)
 tf.nn.compute_average_loss(C, sample_weight=[1.0, 2.0, 0.0])
@@ -763,6 +955,27 @@ tf.recompute_grad(lambda x: tf.sin(x))(A)
 """
 
 ERRORS = """
+tf.hessians(A, B)
+tf.nn.conv1d_transpose(A)
+tf.image.sample_distorted_bounding_box([20, 30, 3], tf.zeros((1, 0, 4)))
+tf.debugging.assert_rank_in(A, [1, 3])
+tf.debugging.assert_proper_iterable(A)
+tf.TensorShape([2]).assert_has_rank(1) or tf.TensorShape([2]).assert_has_rank(2)
+tf.TensorShape([2]).merge_with([3])
+next(iter(tf.data.Dataset.range(0)))
+iter(tf.data.Dataset.range(0)).get_next()
+tf.data.experimental.at(tf.data.Dataset.range(2), 5)
+tf.data.experimental.Optional.empty(tf.TensorSpec([], tf.int32)).get_value()
+tf.VERSION
+tf.contrib
+tf.placeholder(tf.float32)
+tf.app.run()
+tf.to_float(1)
+tf.random_uniform([2])
+tf.get_variable("a", [2])
+tf.layers.dense(A, 3)
+tf.global_variables_initializer()
+tf.math.real(A).no_such_thing
 tf.convert_to_tensor(tf.constant(1.0), tf.int32)
 tf.reshape(A, (4, 2))
 tf.squeeze(A, 0)

@@ -1,6 +1,7 @@
 """`tf.data.Dataset`: torchkeras's dataset, whose elements are tensors of `tf`."""
 
 import functools
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -19,12 +20,14 @@ from torchkeras.tf._strings import StringTensor
 from torchkeras.tf._tensor import EagerTensor, TensorShape, sealed
 from torchkeras.tf.data import _more as more
 from torchkeras.tf.dtypes import DType
-from torchkeras.tf.errors import InvalidArgumentError
+from torchkeras.tf.errors import InvalidArgumentError, OpError, OutOfRangeError
 
 __all__ = [
     "Dataset",
     "FixedLengthRecordDataset",
+    "Iterator",
     "NumpyIterator",
+    "Optional",
     "Options",
     "TFRecordDataset",
     "TextLineDataset",
@@ -43,11 +46,11 @@ class Dataset(pipeline.Dataset):
         self._cardinality = int(self._cardinality)
 
     def __iter__(self) -> "_Elements":
-        return _Elements(super().__iter__())
+        return _Elements(super().__iter__(), self)
 
     def as_numpy_iterator(self) -> "NumpyIterator":
         """The elements with NumPy arrays in place of tensors, and bytes for strings."""
-        return NumpyIterator(super().__iter__())
+        return NumpyIterator(super().__iter__(), self)
 
     def cardinality(self) -> EagerTensor:
         """The number of elements, -1 if there is no end and -2 if it is not known."""
@@ -69,6 +72,22 @@ class Dataset(pipeline.Dataset):
         result = Dataset(self)
         result._options = options
         return result
+
+    def ignore_errors(self, log_warning: bool = False, name: str | None = None) -> "Dataset":
+        """Without the elements whose making is an error."""
+
+        def items():
+            elements = self._elements()
+            while True:
+                try:
+                    yield next(elements)
+                except StopIteration:
+                    return
+                except (OpError, ValueError, RuntimeError) as error:
+                    if log_warning:
+                        logging.getLogger("tensorflow").warning("%s", error)
+
+        return Dataset(pipeline.Dataset(items))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} element_spec={self.element_spec}>"
@@ -94,6 +113,37 @@ class Dataset(pipeline.Dataset):
         return _list_files(file_pattern, shuffle, seed)
 
 
+class Optional:
+    """An element, or none."""
+
+    def __init__(self, value: Any = None, has_value: bool = False):
+        self._value, self._has_value = value, has_value
+
+    @classmethod
+    def from_value(cls, value: Any) -> "Optional":
+        """One with an element."""
+        return cls(value, True)
+
+    @classmethod
+    def empty(cls, element_spec: Any = None) -> "Optional":
+        """One without."""
+        return cls()
+
+    def has_value(self, name: str | None = None) -> EagerTensor:
+        """Whether there is an element."""
+        return sealed(torch.tensor(self._has_value))
+
+    def get_value(self, name: str | None = None) -> Any:
+        """The element.
+
+        Raises:
+            InvalidArgumentError: there is none.
+        """
+        if not self._has_value:
+            raise InvalidArgumentError("The given optional does not have a value.")
+        return self._value
+
+
 class Options:
     """Options of a pipeline; torchkeras's runs as it is written."""
 
@@ -114,8 +164,9 @@ class _Namespace:
 class _Elements:
     """An iterator of what the user sees."""
 
-    def __init__(self, elements: Iterator):
+    def __init__(self, elements: Iterator, dataset: Dataset):
         self._elements = elements
+        self._dataset = dataset
 
     def __iter__(self) -> "_Elements":
         return self
@@ -124,8 +175,27 @@ class _Elements:
         return shown(next(self._elements), _config.default_device())
 
     def get_next(self) -> Any:
-        """The next element."""
-        return next(self)
+        """The next element.
+
+        Raises:
+            OutOfRangeError: there is none.
+        """
+        for element in self:
+            return element
+        raise OutOfRangeError("End of sequence")
+
+    next = get_next
+
+    def get_next_as_optional(self) -> Optional:
+        """The next element, or none at the end."""
+        for element in self:
+            return Optional.from_value(element)
+        return Optional.empty()
+
+    @property
+    def element_spec(self) -> Any:
+        """What the elements are like."""
+        return self._dataset.element_spec
 
 
 class NumpyIterator(_Elements):
@@ -374,3 +444,6 @@ def _matching(patterns: list[str]) -> list[str]:
     if not found:
         raise InvalidArgumentError(f"No files matched pattern: {', '.join(patterns)}")
     return found
+
+
+Iterator = _Elements
