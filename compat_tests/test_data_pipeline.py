@@ -58,14 +58,54 @@ REFUSED = {
         ),
         "elements must have length < max",
     ),
+    "no window": (lambda: Dataset.range(3).window(0), "`size`, expected a positive"),
+    "windows at one place": (lambda: Dataset.range(3).window(2, 0), "`shift`, expected a positive"),
+    "no stride": (lambda: Dataset.range(3).window(2, 1, 0), "`stride`, expected a positive"),
+    "no range": (lambda: Dataset.range(), r"expected 1 to 3 numbers.*args=\(\)"),
+    "no step": (lambda: Dataset.range(1, 5, 0), "the step not 0"),
+    "nothing to choose": (lambda: Dataset.choose_from_datasets([], []), "should not be empty"),
+    "nothing to sample": (lambda: Dataset.sample_from_datasets([]), "should not be empty"),
+    "weights": (
+        lambda: Dataset.sample_from_datasets([Dataset.range(2)] * 2, [1.0]),
+        r"same length as `datasets`, 2.*weights=\[1.0\]",
+    ),
+    "buffer": (lambda: Dataset.range(3).prefetch(-5), "buffer_size=-5"),
+    "half a batch": (lambda: Dataset.range(3).batch(2.5), "must be an integer", TypeError),
+    "zip of a number": (lambda: Dataset.zip(3), "a tuple or dict of datasets", TypeError),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused(name):
-    make, message = REFUSED[name]
-    with pytest.raises(ValueError, match=message):
+    make, message, *error = REFUSED[name]
+    with pytest.raises(*error or [ValueError], match=message):
         list(make())
+
+
+@pytest.mark.parametrize(
+    "arguments", [(2,), (4, 2), (4, 2, 1, True), (2, 1, 3, True), (9, 2, 1, True)]
+)
+def test_number_of_windows(arguments):
+    for count in range(9):
+        windows = Dataset.range(count).window(*arguments)
+        assert len(windows) == len(list(windows)), count
+
+
+def test_number_of_samples():
+    parts = [Dataset.range(2).repeat(), Dataset.range(2)]
+    assert Dataset.sample_from_datasets(parts).cardinality() == -1
+    assert Dataset.sample_from_datasets(parts, stop_on_empty_dataset=True).cardinality() == -2
+    assert Dataset.sample_from_datasets(parts[1:]).cardinality() == -2
+
+
+def test_ragged_batch():
+    rows = Dataset.range(5).map(lambda n: (torch.arange(n), n, {"x": torch.ones(n, 2)}))
+    first, second = rows.ragged_batch(2, drop_remainder=True)
+    assert [row.tolist() for row in first[0].unbind()] == [[], [0]]
+    assert [row.tolist() for row in second[0].unbind()] == [[0, 1], [0, 1, 2]]
+    assert second[1].tolist() == [2, 3]
+    assert [row.shape for row in second[2]["x"].unbind()] == [(2, 2), (3, 2)]
+    assert len(rows.ragged_batch(2)) == 3
 
 
 @pytest.mark.parametrize("how", ["save", "snapshot", "cache"])

@@ -642,6 +642,18 @@ def test_huge_images_are_refused_in_datasets(tmp_path, monkeypatch):
         next(iter(dataset))
 
 
+def test_images_are_changed_after_they_were_read_ahead(pictures):
+    options = {"target_size": (6, 6), "class_mode": None, "batch_size": 3, "shuffle": False}
+    plain = ImageDataGenerator().flow_from_directory(pictures, **options)
+    generator = ImageDataGenerator(rescale=0.5)
+    flow = generator.flow_from_directory(pictures, **options)
+    np.testing.assert_array_equal(next(flow), next(plain) / 2)
+    generator.brightness_range = (0, 0)
+    assert next(plain).max() > 0 and next(flow).max() == 0
+    generator.brightness_range = None
+    np.testing.assert_array_equal(next(flow), next(plain) / 2)
+
+
 def test_ratio_and_interpolation(tmp_path):
     path = save(tmp_path / "a" / "x.png", size=(20, 10))
     for keep in (False, True):
@@ -715,6 +727,9 @@ def test_flow_from_dataframe(pictures):
         generator.flow_from_dataframe(frame, pictures, has_ext=True)
     with pytest.warns(DeprecationWarning, match='"other" is deprecated'):
         assert targets(class_mode="other", y_col="size").tolist() == [1, 2, 3]
+    with pytest.warns(UserWarning, match="Found 3 invalid image filename"):
+        nothing = generator.flow_from_dataframe(frame, pictures / "a", **common)
+    assert (len(nothing), nothing.samples, nothing.class_indices) == (0, 0, {})
     unseen = pandas.DataFrame({"filename": ["gone.png"], "class": ["x"]})
     assert generator.flow_from_dataframe(unseen, validate_filenames=False).samples == 1
 

@@ -231,6 +231,8 @@ def _weights_per_output(y: Any, sample_weight: Any) -> Any:
     if sample_weight is None or not tree.is_nested(y):
         return sample_weight
     if tree.is_nested(sample_weight):
+        if type(y) is dict and type(sample_weight) is dict and set(sample_weight) < set(y):
+            sample_weight = {name: sample_weight.get(name) for name in y}
         try:
             tree.assert_same_structure(y, sample_weight)
         except ValueError as error:

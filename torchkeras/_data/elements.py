@@ -21,6 +21,7 @@ __all__ = [
     "hashable",
     "pad",
     "per_part",
+    "ragged",
     "rows_of",
     "stacked",
     "stacked_parts",
@@ -53,6 +54,8 @@ def _of_list(value: list) -> Any:
         return stacked_parts([structured(part) for part in value])
     is_text = bool(value) and isinstance(value[0], (str, bytes))
     array = np.array(value, dtype=object if is_text else None)
+    if array.dtype.kind in "SU":  # lists of lists of texts
+        array = np.array(value, dtype=object)
     if array.dtype == np.float64:
         array = array.astype(np.float32)  # as Python's numbers, not as an array of the user's
     elif array.dtype == np.int64 and array.size and abs(array).max() < 2**31:
@@ -182,6 +185,14 @@ def stacked_parts(parts: Iterable[Any]) -> Any:
     if isinstance(parts[0], (str, bytes)):
         return np.array(parts, dtype=object)
     return None if parts[0] is None else structured(parts)
+
+
+def ragged(parts: Iterable[Any]) -> Any:
+    """Tensors whose first axes differ as a nested tensor; else `stacked_parts`."""
+    parts = list(parts)
+    if isinstance(parts[0], Tensor) and parts[0].ndim:
+        return torch.nested.nested_tensor(parts, layout=torch.jagged)
+    return stacked_parts(parts)
 
 
 def stacked(stack: Callable, elements: list) -> Any:

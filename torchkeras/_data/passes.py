@@ -167,18 +167,22 @@ def mapped(function: Callable, elements: Iterable, threads: int) -> Iterator:
 
 
 def interleaved(sources: Iterator[Iterator], cycle: int, block: int) -> Iterator:
-    """Blocks of the first `cycle` sources in turn; one that ends makes place for the next."""
-    turns = list(itertools.islice(sources, cycle))
-    place = 0
-    while turns:
-        taken = list(itertools.islice(turns[place], block))
-        yield from taken
-        if len(taken) == block:
-            place += 1
-        else:
-            turns[place : place + 1] = itertools.islice(sources, 1)
-            place += bool(taken) and place < len(turns)
-        place %= max(len(turns), 1)
+    """Blocks of `cycle` sources in turn; when the turn of one that has ended comes round again,
+    the next source takes its place."""
+    turns: list[Iterator | None] = [None] * cycle
+    place, has_more = 0, True
+    while has_more or any(source is not None for source in turns):
+        if turns[place] is None and has_more:
+            turns[place] = next(sources, None)
+            has_more = turns[place] is not None
+        if turns[place] is not None:
+            count = 0
+            for element in itertools.islice(turns[place], block):
+                count += 1
+                yield element
+            if count < block:
+                turns[place] = None
+        place = (place + 1) % cycle
 
 
 def windows_of(

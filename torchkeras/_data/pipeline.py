@@ -22,6 +22,7 @@ from torchkeras._data.elements import (
     hashable,
     pad,
     per_part,
+    ragged,
     rows_of,
     stacked,
     stacked_parts,
@@ -154,6 +155,10 @@ class Dataset:
     @staticmethod
     def range(*args: int, output_type: Any = "int64", name: str | None = None) -> "Dataset":
         """Integers from `start` to `stop` in steps, given as to Python's `range`."""
+        if not 1 <= len(args) <= 3 or (len(args) == 3 and not args[2]):
+            raise ValueError(
+                "Invalid `args`: expected 1 to 3 numbers, the step not 0. " + received(args=args)
+            )
         return Dataset.from_tensor_slices(np.arange(*args, dtype=dtype_name(output_type)))
 
     @staticmethod
@@ -197,7 +202,7 @@ class Dataset:
         stop_on_empty_dataset: bool = True,
     ) -> "Dataset":
         """Elements of several datasets, in an order that a dataset of their numbers gives."""
-        datasets = list(datasets)
+        datasets = _some(datasets)
 
         def items():
             sources = [_elements_of(dataset) for dataset in datasets]
@@ -227,8 +232,13 @@ class Dataset:
             rerandomize_each_iteration: another order in each pass; by default only without a
                 seed.
         """
-        datasets = list(datasets)
+        datasets = _some(datasets)
         shares = [1.0] * len(datasets) if weights is None else [float(share) for share in weights]
+        if len(shares) != len(datasets):
+            raise ValueError(
+                f"`weights` should have the same length as `datasets`, {len(datasets)}. "
+                + received(weights=weights)
+            )
         fixed = new_seed() if seed is None else seed
         is_fixed = seed is not None and not rerandomize_each_iteration
         order = random.Random(fixed)
@@ -245,7 +255,9 @@ class Dataset:
                         return
                     del left[chosen]
 
-        return Dataset(items)
+        is_endless = any(part.cardinality() == INFINITE_CARDINALITY for part in datasets)
+        endless = INFINITE_CARDINALITY if is_endless else UNKNOWN_CARDINALITY
+        return Dataset(items, UNKNOWN_CARDINALITY if stop_on_empty_dataset else endless)
 
     @staticmethod
     def zip(*args: Any, datasets: Any = None, name: str | None = None) -> "Dataset":
@@ -253,13 +265,13 @@ class Dataset:
         structure = datasets if datasets is not None else args[0] if len(args) == 1 else args
         structure = tuple(structure) if isinstance(structure, list) else structure
         parts = tree.flatten(structure)
+        if isinstance(structure, Dataset) or not all(hasattr(p, "cardinality") for p in parts):
+            raise TypeError(f"`zip` needs a tuple or dict of datasets. {received(args=args)}")
 
         def items():
             for elements in zip(*map(_elements_of, parts)):
                 yield tree.pack_sequence_as(structure, list(elements))
 
-        if isinstance(structure, Dataset):
-            raise TypeError(f"`zip` needs a tuple or dict of datasets. {received(args=args)}")
         return Dataset(items, _least([part.cardinality() for part in parts]))
 
     # ---- what there is
@@ -456,6 +468,10 @@ class Dataset:
 
     def prefetch(self, buffer_size: int, name: str | None = None) -> "Dataset":
         """The elements, made by a thread that is `buffer_size` of them ahead."""
+        if buffer_size < AUTOTUNE:
+            raise ValueError(
+                f"`buffer_size` must be 0 or greater, or -1. {received(buffer_size=buffer_size)}"
+            )
         depth = _PREFETCHED if buffer_size == AUTOTUNE else buffer_size
         if not depth:
             return self
@@ -474,6 +490,8 @@ class Dataset:
     ) -> "Dataset":
         """`map_func` of each element, whose parts are its arguments when it is a tuple.
 
+        A list that it returns is taken for a tuple.
+
         Args:
             num_parallel_calls: threads that call it; `AUTOTUNE` for one per processor.
             deterministic: accepted; the order is always kept.
@@ -481,7 +499,8 @@ class Dataset:
         threads = thread_count(num_parallel_calls)
 
         def call(element):
-            return structured(called(map_func, element))
+            result = called(map_func, element)
+            return structured(tuple(result) if type(result) is list else result)
 
         if threads == 1:
             return self._named(Dataset(lambda: map(call, self._elements()), self._cardinality))
@@ -646,7 +665,17 @@ class Dataset:
         plain = Dataset(self._elements, self._cardinality)
         return self._named(plain._batched(batch_size, drop_remainder, make))
 
+    def ragged_batch(
+        self, batch_size: int, drop_remainder: bool = False, name: str | None = None
+    ) -> "Dataset":
+        """Elements whose first axes may differ, stacked as torch's nested tensors."""
+        make = functools.partial(stacked, ragged)
+        plain = Dataset(self._elements, self._cardinality)
+        return self._named(plain._batched(batch_size, drop_remainder, make))
+
     def _batched(self, batch_size: int, drop_remainder: bool, make: Callable) -> "Dataset":
+        if isinstance(batch_size, float):
+            raise TypeError(f"`batch_size` must be an integer. {received(batch_size=batch_size)}")
         size = positive_int("batch_size", int(batch_size))
 
         def items():
@@ -691,13 +720,19 @@ class Dataset:
 
         The windows of a dataset of tuples are tuples of datasets, as are those of dicts.
         """
-        shift = size if shift is None else shift
+        size = positive_int("size", int(size))
+        shift = size if shift is None else positive_int("shift", int(shift))
+        stride = positive_int("stride", int(stride))
 
         def items():
             for elements in windows_of(self._elements(), size, shift, stride, drop_remainder):
                 yield _window_of(elements)
 
-        return Dataset(items)
+        count = self._cardinality
+        if count >= 0:
+            left = max(count - (size - 1) * stride, 0) if drop_remainder else count
+            count = math.ceil(left / shift)
+        return Dataset(items, count)
 
     def group_by_window(
         self,
@@ -800,6 +835,13 @@ class Dataset:
 
 def _elements_of(dataset: Any) -> Iterator[Any]:
     return dataset._elements() if isinstance(dataset, Dataset) else iter(dataset)
+
+
+def _some(datasets: Iterable[Dataset]) -> list[Dataset]:
+    datasets = list(datasets)
+    if not datasets:
+        raise ValueError(f"`datasets` should not be empty. {received(datasets=datasets)}")
+    return datasets
 
 
 def _window_of(elements: list) -> Any:

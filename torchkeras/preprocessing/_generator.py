@@ -26,6 +26,18 @@ __all__ = ["ImageDataGenerator"]
 # threads do not wait for each other between short ones.
 _PIXELS_AT_ONCE = 1 << 18
 
+# What changes images, beside zoom.
+_RANGES = (
+    "rotation_range",
+    "width_shift_range",
+    "height_shift_range",
+    "shear_range",
+    "channel_shift_range",
+    "horizontal_flip",
+    "vertical_flip",
+    "brightness_range",
+)
+
 # The switches of what `standardize` does beside rescaling.
 _STANDARDIZATION = (
     "samplewise_center",
@@ -403,23 +415,25 @@ class ImageDataGenerator:
 
     @torch.inference_mode(False)  # which threads do not inherit, for `predict` is in it
     def make_batch(
-        self, load: Callable[[int], np.ndarray], parameters: list[dict], shape: tuple[int, ...]
+        self,
+        load: Callable[[int], np.ndarray],
+        parameters: list[dict],
+        shape: tuple[int, ...],
+        batch: np.ndarray | None = None,
     ) -> Any:
         """Images of a shape, changed and standardized: an array, or a tensor on the device.
 
         Args:
             load: gives the image at an index; it is called from several threads.
             parameters: for each image.
+            batch: given by `new_batch`, whose rows are the images as soon as `load` has given them.
         """
         if self._is_changed_one_by_one():
             return self._make_one_by_one(load, parameters, shape)
-        if self.device is None:
-            batch = self._memory.empty((len(parameters), *shape), self.dtype)
-            whole = torch.from_numpy(batch)
-        else:
-            dtype = _dtypes.torch_dtype(self.dtype)
-            batch = whole = torch.empty(len(parameters), *shape, dtype=dtype, device=self.device)
         changes = self._changes(parameters, shape, np.dtype(self.dtype), self.device)
+        is_given = batch is not None and changes.is_none
+        batch = batch if is_given else self._room(len(parameters), shape)
+        whole = batch if isinstance(batch, Tensor) else torch.from_numpy(batch)
         computing = getattr(torch, _computing_dtype(np.dtype(self.dtype)))
         # What else is to be done goes with the changes, unless a function comes between.
         is_at_once = not changes.is_none and self.preprocessing_function is None
@@ -430,7 +444,10 @@ class ImageDataGenerator:
             changed = self._changed(images, changes, start)
             out.copy_(self._standardized(changed) if is_at_once else changed)
 
-        if changes.is_none:
+        if is_given:
+            for index in range(len(batch)):
+                load(index)
+        elif changes.is_none:
             _fill(whole, load, 0)
         else:
             self._in_tiles(whole, change)
@@ -440,6 +457,21 @@ class ImageDataGenerator:
         if not is_at_once and self._is_standardizing():
             self._in_tiles(whole, self._standardize_tile)
         return batch
+
+    def new_batch(self, count: int, shape: tuple[int, ...]) -> np.ndarray | None:
+        """Room for images of a shape if they are only standardized, on the CPU; else None."""
+        is_own = type(self).get_random_transform is ImageDataGenerator.get_random_transform
+        ranges = [getattr(self, name) for name in _RANGES]
+        is_still = is_own and tuple(self.zoom_range) == (1, 1) and not any(map(np.any, ranges))
+        if not is_still or self.device is not None or self._is_changed_one_by_one():
+            return None
+        return self._room(count, shape)
+
+    def _room(self, count: int, shape: tuple[int, ...]) -> Any:
+        if self.device is None:
+            return self._memory.empty((count, *shape), self.dtype)
+        dtype = _dtypes.torch_dtype(self.dtype)
+        return torch.empty(count, *shape, dtype=dtype, device=self.device)
 
     def _is_standardizing(self) -> bool:
         return bool(self.rescale) or any(getattr(self, name) for name in _STANDARDIZATION)

@@ -78,7 +78,9 @@ class Iterator(PyDataset):
     def next(self):
         """The next batch."""
         with self.lock:
-            plan = self._planned(next(self.index_generator))
+            samples = next(self.index_generator)
+            self._look_ahead(samples)
+            plan = self._planned(samples)
             if self.batch_index:
                 self._look_ahead(self._chunk(self.batch_index))
         return self._make(plan)
@@ -118,7 +120,7 @@ class Iterator(PyDataset):
             self._look_ahead(self._chunk(index))
 
     def _look_ahead(self, index_array: np.ndarray) -> None:
-        """Begin to load samples that will be asked for next."""
+        """Begin to load the samples of a batch that will be asked for soon."""
 
     def __getstate__(self):
         return {name: value for name, value in vars(self).items() if name not in _NOT_PICKLED}
@@ -168,6 +170,13 @@ class _Plan(NamedTuple):
     parameters: list[dict[str, Any]]
     file_numbers: list[int]  # in the names of saved images
     images: Any = None  # where they had to be made at once
+
+
+class _Loading(NamedTuple):
+    """The images of a batch on their way."""
+
+    images: list[Any]  # arrays, or those to come
+    batch: np.ndarray | None = None  # of which they become the rows, if they are only standardized
 
 
 class _ImageIterator(Iterator):
@@ -223,14 +232,15 @@ class _ImageIterator(Iterator):
         return generator.get_random_transform(self._image_shape()) if generator else {}
 
     def _images(self, index_array: np.ndarray, parameters: list[dict]) -> Any:
-        waiting = self._loading(index_array)
+        waiting, batch = self._loading(index_array)
 
         def load(position):
             image = waiting[position]
             return image.result() if isinstance(image, Coming) else image
 
         if self.image_data_generator:
-            return self.image_data_generator.make_batch(load, parameters, self._image_shape())
+            shape = self._image_shape()
+            return self.image_data_generator.make_batch(load, parameters, shape, batch)
         images = np.empty((len(index_array), *self._image_shape()), self.dtype)
         for position in range(len(images)):
             images[position] = load(position)
@@ -245,9 +255,8 @@ class _ImageIterator(Iterator):
         is_tensor = isinstance(images[0], Tensor)
         return torch.cat(images) if is_tensor else np.concatenate(images)
 
-    def _loading(self, index_array: np.ndarray) -> list[Any]:
-        """Images, or those to come."""
-        return [self._load(index) for index in index_array]
+    def _loading(self, index_array: np.ndarray) -> _Loading:
+        return _Loading([self._load(index) for index in index_array])
 
     def _make(self, drawn):
         return self._finished(drawn) if isinstance(drawn, _Plan) else super()._make(drawn)
@@ -443,7 +452,7 @@ class _FileIterator(_ImageIterator):
         self.keep_aspect_ratio = keep_aspect_ratio
         share = image_data_generator._validation_split if subset else 0
         self.split = {"validation": (0, share), "training": (share, 1), None: None}[subset]
-        self._decoding: dict[tuple[int, int], Coming] = {}  # by process and sample
+        self._decoding: dict[tuple[int, bytes], _Loading] = {}  # by process and samples
 
     def _keep_class_mode(self, class_mode: str | None) -> None:
         if class_mode not in self._class_modes:
@@ -489,25 +498,21 @@ class _FileIterator(_ImageIterator):
         pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
         return pixels.transpose(2, 0, 1) if self.data_format == "channels_first" else pixels
 
+    def _started(self, index_array: np.ndarray) -> _Loading:
+        generator, batch = self.image_data_generator, None
+        if generator and len(index_array):
+            batch = generator.new_batch(len(index_array), self.image_shape)
+        return _Loading(decode_in_threads(self._load, index_array.tolist(), batch), batch)
+
     def _loading(self, index_array):
-        # What a parent process has begun to decode does not come to an end in a forked one.
-        process = os.getpid()
-        indices = index_array.tolist()
-        found = [self._decoding.pop((process, index), None) for index in indices]
-        missing = [index for index, image in zip(indices, found) if image is None]
-        started = iter(decode_in_threads(self._load, missing))
-        return [next(started) if image is None else image for image in found]
+        return self._decoding.pop(_key(index_array), None) or self._started(index_array)
 
     def _look_ahead(self, index_array):
         if not self._is_planned():
             return
-        process = os.getpid()
-        keys = [(process, index) for index in index_array.tolist()]
-        missing = [key for key in keys if key not in self._decoding]
-        images = decode_in_threads(self._load, [index for _, index in missing])
-        self._decoding.update(zip(missing, images))
         # Those that were not asked for after all are forgotten, the oldest first.
-        for key in list(self._decoding)[: -_BATCHES_AHEAD * self.batch_size]:
+        self._decoding[_key(index_array)] = self._loading(index_array)
+        for key in list(self._decoding)[:-_BATCHES_AHEAD]:
             self._decoding.pop(key, None)
 
     def _batch_of(self, images, index_array):
@@ -531,6 +536,11 @@ class _FileIterator(_ImageIterator):
         if self.class_mode == "multi_output":
             return [column[index_array] for column in self.labels]
         return self.labels[index_array] if self.class_mode == "raw" else None
+
+
+def _key(index_array: np.ndarray) -> tuple[int, bytes]:
+    # What a parent process has begun to decode does not come to an end in a forked one.
+    return os.getpid(), index_array.tobytes()
 
 
 class DirectoryIterator(_FileIterator):
@@ -738,7 +748,8 @@ class DataFrameIterator(_FileIterator):
         if has_classes:
             classes = list(dict.fromkeys(classes or _class_names(rows[y_col])))
             self.class_indices = {name: number for number, name in enumerate(classes)}
-            rows = rows[[bool(self._numbers(label)) for label in rows[y_col]]]
+            is_asked_for = [bool(self._numbers(label)) for label in rows[y_col]]
+            rows = rows[np.array(is_asked_for, dtype=bool)]
         if self.split:
             rows = rows.iloc[slice(*(int(share * len(rows)) for share in self.split))]
         if has_classes:
@@ -783,7 +794,7 @@ class DataFrameIterator(_FileIterator):
                 "will be ignored.",
                 stacklevel=4,
             )
-        return rows[is_valid]
+        return rows[np.array(is_valid, dtype=bool)]
 
 
 def _is_list(label: Any) -> bool:

@@ -258,7 +258,7 @@ def audio_dataset_from_directory(
             sound = F.pad(sound, (0, 0, 0, max(missing, 0)))[:output_sequence_length]
         return sound
 
-    batch = _ragged_batch if ragged else Dataset.padded_batch
+    batch = Dataset.ragged_batch if ragged else Dataset.padded_batch
     choice = _Choice(
         directory, labels, label_mode, class_names, batch_size, shuffle, seed, validation_split,
         subset, follow_links, verbose,
@@ -310,20 +310,6 @@ def _resample(sound: Tensor, old: int, new: int) -> Tensor:
     padded = F.pad(sound.T.unsqueeze(1), (reach, reach + old))
     phases = F.conv1d(padded, filters.unsqueeze(1), stride=old)  # (channels, new, time)
     return phases.transpose(1, 2).reshape(sound.shape[1], -1)[:, :length].T.contiguous()
-
-
-def _ragged_batch(dataset: Dataset, batch_size: int) -> Dataset:
-    def make(elements):
-        if isinstance(elements[0], tuple):
-            sounds, labels = zip(*elements)
-            return _nested(sounds), torch.stack(labels)
-        return _nested(elements)
-
-    return dataset._batched(batch_size, False, make)
-
-
-def _nested(sounds: Any) -> Tensor:
-    return torch.nested.nested_tensor(list(sounds), layout=torch.jagged)
 
 
 # ---- folders

@@ -4,6 +4,7 @@ import functools
 import io
 import math
 import os
+import stat
 import warnings
 from pathlib import Path
 from types import ModuleType
@@ -156,8 +157,21 @@ def _stream(path: Any) -> io.BytesIO:
         return path
     if not isinstance(path, (str, bytes, os.PathLike)):
         raise TypeError(f"path should be path-like or io.BytesIO, not {type(path)}")
-    with open(path, "rb") as file:
-        return io.BytesIO(file.read())
+    return io.BytesIO(_content(path))
+
+
+def _content(path: Any) -> bytes:
+    """What is in a file, read by few calls: at each of them another thread may have to wait."""
+    file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        status = os.fstat(file)
+        content = os.read(file, status.st_size) if stat.S_ISREG(status.st_mode) else b""
+    finally:
+        os.close(file)
+    if content and len(content) == status.st_size:
+        return content
+    with open(path, "rb") as whole:  # of no known size, or larger than what one call reads
+        return whole.read()
 
 
 def _largest_box(size: tuple[int, int], width: int, height: int) -> tuple[int, int, int, int]:

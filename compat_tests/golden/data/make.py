@@ -82,6 +82,14 @@ CASES = {
     "interleave": lambda D: D.range(4).interleave(
         lambda n: D.from_tensors(n).repeat(3), cycle_length=2, block_length=2
     ),
+    "interleave of unequal sources": lambda D: D.range(5).interleave(
+        lambda n: D.range(n, 2 * n), cycle_length=2, block_length=1
+    ),
+    "interleave of many at a time": lambda D: D.range(5).interleave(
+        lambda n: D.range(n, 2 * n), cycle_length=7, block_length=2
+    ),
+    "map to a list": lambda D: D.range(2).map(lambda n: [n, n + 1]),
+    "texts in lists": lambda D: D.from_tensor_slices([["a", "bc"], ["d", "e"]]).unbatch().batch(3),
     "rebatch": lambda D: D.range(7).batch(3).rebatch(2),
     "shard": lambda D: D.range(7).shard(3, 1),
     "zip of a dict": lambda D: D.zip({"a": D.range(3), "b": D.from_tensor_slices(["x", "y"])}),
