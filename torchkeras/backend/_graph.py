@@ -40,7 +40,7 @@ class Function:
         self.inputs = inputs
         self.outputs = outputs
         self._slots = tree.flatten(inputs)
-        self._updates = [_as_update(u) for u in _unnested(updates)]
+        self._updates = changes_in(updates)
         self._flat = tree.flatten(outputs)
         wanted = [x for x in self._flat if isinstance(x, KerasTensor)]
         for change in self._updates:
@@ -88,6 +88,11 @@ class Function:
         return found
 
 
+def changes_in(updates) -> list:
+    """The changes in what `get_updates` gives, or what `updates` of `function` are."""
+    return [_as_update(u) for u in _unnested(updates)]
+
+
 def _unnested(updates) -> list:
     """Updates in one list; a pair of a variable and a value is one."""
     flat = []
@@ -97,7 +102,7 @@ def _unnested(updates) -> list:
             flat.append(tuple(item))
         elif isinstance(item, (list, tuple)):
             flat.extend(_unnested(item))
-        else:
+        elif item is not None:
             flat.append(item)
     return flat
 
@@ -117,7 +122,8 @@ def _needs(change) -> list:
 
 def _as_tensor(value, like: KerasTensor) -> torch.Tensor:
     if not isinstance(value, torch.Tensor):
-        value = torch.as_tensor(np.asarray(value))
+        # What is turned round has steps that torch does not know.
+        value = torch.as_tensor(np.asarray(value, order="C"))
     return value.to(config.default_device(), _dtypes.torch_dtype(like.dtype))
 
 
@@ -183,9 +189,9 @@ def _gradients(loss, targets) -> list:
     reached = [x for x in targets if x.requires_grad]
     found = {}
     if reached and loss.requires_grad:
-        gradients_of = torch.autograd.grad(
-            loss.sum(), reached, allow_unused=True, create_graph=True
-        )
+        with torch.enable_grad():  # an optimizer asks where nothing is recorded
+            total = loss.sum()
+            gradients_of = torch.autograd.grad(total, reached, allow_unused=True, create_graph=True)
         found = dict(zip(map(id, reached), gradients_of, strict=True))
     return [found.get(id(x)) for x in targets]
 

@@ -16,7 +16,7 @@ from torchkeras.backend._math import (
     permute_dimensions,
     reshape,
 )
-from torchkeras.backend._settings import normalize_data_format
+from torchkeras.backend._settings import learning_phase, normalize_data_format
 
 __all__ = [
     "atrous_conv2d",
@@ -183,7 +183,7 @@ def in_train_phase(x, alt, training=None):
         x, alt = (part() if callable(part) else part for part in (x, alt))
         if any_symbolic(x, alt):
             return Choice()(x, alt)
-    training = call_context.training if training is None else training
+    training = learning_phase() if training is None else training
     chosen = x if training else alt
     return chosen() if callable(chosen) else chosen
 

@@ -108,7 +108,8 @@ def set_image_dim_ordering(dim_ordering):
 
 def learning_phase():
     """1 while a model trains, else 0; among the inputs of `function` it stands for the phase."""
-    return int(bool(call_context.training))
+    context = call_context
+    return int(bool(context.loop if context.training is None else context.training))
 
 
 def set_learning_phase(value):

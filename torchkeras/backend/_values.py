@@ -1,5 +1,6 @@
 """Variables, placeholders, constants, random numbers, and how their values are read and set."""
 
+import contextlib
 import math
 
 import numpy as np
@@ -48,6 +49,10 @@ __all__ = [
 
 def variable(value, dtype=None, name=None, constraint=None):
     """A variable with that value."""
+    return _of_step(lambda: _new_variable(value, dtype, name, constraint))
+
+
+def _new_variable(value, dtype, name, constraint):
     if hasattr(value, "tocoo"):
         value = value.toarray()
     if not isinstance(value, torch.Tensor):
@@ -194,6 +199,46 @@ class Update:
         return iter((self.target, self.value))
 
 
+# The steps that are described at the moment, the innermost last.
+_steps: list["StepByUpdates"] = []
+
+
+class StepByUpdates:
+    """How `get_updates` of a script's optimizer runs anew at every step, written for one run.
+
+    While it runs, the variables that it makes are those of its first run, and `update` changes
+    nothing yet.
+    """
+
+    def __init__(self):
+        self.variables: list[Variable] = []
+        self.is_under_way = False
+
+    @contextlib.contextmanager
+    def describing(self, loss, gradients: dict[int, torch.Tensor]):
+        """While the step on a loss is described; `gradients` by the ids of the parameters."""
+        self.loss, self.gradients, self.place = loss, gradients, 0
+        self.is_under_way = True
+        _steps.append(self)
+        try:
+            yield
+        finally:
+            _steps.pop()
+            self.is_under_way = False
+            self.loss = self.gradients = None
+
+    def variable(self, make) -> Variable:
+        """The next variable of the description."""
+        if self.place == len(self.variables):
+            self.variables.append(make())
+        self.place += 1
+        return self.variables[self.place - 1]
+
+
+def _of_step(make) -> Variable:
+    return _steps[-1].variable(make) if _steps else make()
+
+
 def get_value(x):
     """The value of a variable or tensor as a NumPy array, of a number as it is.
 
@@ -238,7 +283,7 @@ def batch_set_value(tuples):
 
 def update(x, new_x):
     """Sets a variable, at once where the value is known, else when `function` is called."""
-    if any_symbolic(new_x):
+    if any_symbolic(new_x) or _steps:
         return Update(x, new_x)
     if not _symbolic.running_on_meta():
         x.assign(new_x.detach() if isinstance(new_x, torch.Tensor) else new_x)

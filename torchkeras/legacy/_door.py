@@ -13,6 +13,7 @@ from torchkeras import initializers
 from torchkeras.legacy._renames import (
     ALWAYS,
     ARGUMENTS,
+    CAST,
     DEFAULTS,
     INITIALIZED,
     METHODS,
@@ -180,7 +181,7 @@ def with_dtype(initializer: Any) -> Any:
     """An initializer that may be called with a dtype, from one of Keras 1: `f(shape, name)`."""
     if not isinstance(initializer, types.FunctionType | functools.partial):
         return initializer
-    parameters = inspect.signature(initializer).parameters
+    parameters = inspect.signature(initializer, follow_wrapped=False).parameters
     if "dtype" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return initializer
 
@@ -218,6 +219,20 @@ def accepting(function: Callable, rule: Rule) -> Callable:
     return wrapper
 
 
+def _casting(function: Callable) -> Callable:
+    """The function, which also takes the dtype of its result: the last argument of old."""
+
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        dtype = kwargs.pop("dtype", None)
+        if len(args) > 2:
+            *args, dtype = args
+        result = function(*args, **kwargs)
+        return result if dtype is None else result.astype(str(dtype))
+
+    return wrapper
+
+
 def renaming(function: Callable, renames: str) -> Callable:
     """The method, which takes old names of its arguments too; as little as a wrapper can cost."""
     pairs = tuple(tuple(entry.split("=")) for entry in renames.split())
@@ -239,8 +254,19 @@ def known_names(function: Any) -> frozenset[str]:
     return getattr(function, "accepts", frozenset())
 
 
+def _initializers_door(get: Callable) -> Callable:
+    """`initializers.get`, for functions `f(shape, name=None)` too."""
+
+    @functools.wraps(get)
+    def with_plain_functions(identifier):
+        return get(with_dtype(identifier))
+
+    return with_plain_functions
+
+
 def open_door(package: types.ModuleType) -> None:
     """Makes what the table names accept old arguments; called once, when the package is there."""
+    initializers.get = _initializers_door(initializers.get)
     for path, renames in METHODS.items():
         owner, name = _owner(package, path)
         setattr(owner, name, renaming(vars(owner)[name], renames))
@@ -255,6 +281,8 @@ def open_door(package: types.ModuleType) -> None:
             target.__init__ = accepting(target.__init__, rule)
             continue
         made = accepting(target, rule)
+        if path in CAST:
+            made = _casting(made)
         setattr(owner, name, made)
         if inspect.ismodule(owner):
             replaced[target] = made

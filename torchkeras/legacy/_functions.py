@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import queue
+import string
 import tempfile
 import threading
 
@@ -71,6 +72,14 @@ def activity_l1(l=0.01):  # noqa: E741 - Keras's name
 def activity_l2(l=0.01):  # noqa: E741 - Keras's name
     """Keras 1's regularizer of outputs, by squares."""
     return regularizers.L2(l)
+
+
+# ---------------------------------------------------------------- texts
+
+
+def base_filter():
+    """What Keras 1 took out of texts: punctuation but the apostrophe, tabs and new lines."""
+    return string.punctuation.replace("'", "") + "\t\n"
 
 
 # ---------------------------------------------------------------- initializations

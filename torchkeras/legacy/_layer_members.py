@@ -6,7 +6,8 @@ import torch
 
 from torchkeras import layers, tree
 from torchkeras._errors import received
-from torchkeras._symbolic import KerasTensor
+from torchkeras._symbolic import KerasTensor, Node, history
+from torchkeras._variable import Variable
 from torchkeras.layers._lookup import IndexLookup
 from torchkeras.layers._numeric import _Moments
 from torchkeras.layers._recurrent_cells import DropoutCell, RecurrentCell
@@ -15,6 +16,7 @@ from torchkeras.layers.recurrent import _call_cell
 from torchkeras.legacy._members import OldAttribute
 from torchkeras.ops._core import as_tensor
 from torchkeras.ops.nn._convolution import conv_nd
+from torchkeras.preprocessing.text import Tokenizer
 
 __all__ = ["DOORS", "SOURCES"]
 
@@ -361,6 +363,104 @@ def _reset_states_door(reset_states):
     return with_states
 
 
+class SymbolicOfKeras2:
+    """Members of a symbolic tensor."""
+
+    _keras_shape = OldAttribute(lambda self: tuple(self.shape))
+    _uses_learning_phase = OldAttribute(lambda self: False)
+
+
+class VariableOfKeras1:
+    """Members of a variable, which was Theano's."""
+
+    def get_value(self, borrow=False, return_internal_type=False):
+        """A copy of the value as an array."""
+        return self.numpy()
+
+    def set_value(self, new_value, borrow=False):
+        """Sets the value."""
+        self.assign(new_value)
+
+
+class NodeOfKeras2:
+    """Members of a symbolic call."""
+
+    outbound_layer = OldAttribute(lambda self: self.operation)
+    inbound_layers = OldAttribute(lambda self: [history(x).operation for x in self.input_tensors])
+    node_indices = OldAttribute(lambda self: [history(x).node_index for x in self.input_tensors])
+    tensor_indices = OldAttribute(
+        lambda self: [history(x).tensor_index for x in self.input_tensors]
+    )
+    input_shapes = OldAttribute(lambda self: [x.shape for x in self.input_tensors])
+    output_shapes = OldAttribute(lambda self: [x.shape for x in self.output_tensors])
+
+
+class TokenizerOfKeras1:
+    """Members of a `Tokenizer`."""
+
+    nb_words = OldAttribute(lambda self: self.num_words)
+
+
+class OldWeight(OldAttribute):
+    """Keras 1's name of a weight or argument; a layer that has its own by that name keeps it."""
+
+    def __init__(self, now):
+        super().__init__(lambda layer: getattr(layer, now))
+        self.old = None
+        self.__doc__ = f"Keras 1's name of `{now}`."
+
+    def __set_name__(self, owner, name):
+        self.old = name
+
+    def __get__(self, instance, owner=None):
+        if instance is not None:
+            for own in (instance._parameters, instance._buffers):
+                if self.old in own:
+                    return own[self.old]
+        return super().__get__(instance, owner)
+
+
+class DenseOfKeras1:
+    """Members of `Dense`."""
+
+    W, b = OldWeight("kernel"), OldWeight("bias")
+    output_dim = OldWeight("units")
+
+
+class ConvolutionOfKeras1:
+    """Members of the convolutions."""
+
+    W, b = OldWeight("kernel"), OldWeight("bias")
+    nb_filter = OldWeight("filters")
+    subsample = OldWeight("strides")
+    border_mode = OldWeight("padding")
+    nb_row = OldAttribute(lambda layer: layer.kernel_size[0])
+    nb_col = OldAttribute(lambda layer: layer.kernel_size[-1])
+    filter_length = OldAttribute(lambda layer: layer.kernel_size[0])
+
+
+class EmbeddingOfKeras1:
+    """Members of `Embedding`."""
+
+    W = OldWeight("embeddings")
+
+
+class NormalizationOfKeras1:
+    """Members of `BatchNormalization`."""
+
+    running_mean, running_std = OldWeight("moving_mean"), OldWeight("moving_variance")
+
+
+class SimpleRecurrentOfKeras1:
+    """Members of the recurrent layers with gates and without."""
+
+    W = OldAttribute(lambda self: self.cell.kernel)
+    U = OldAttribute(lambda self: self.cell.recurrent_kernel)
+    b = OldAttribute(lambda self: self.cell.bias)
+    output_dim = OldAttribute(lambda self: self.cell.units)
+    inner_activation = OldAttribute(lambda self: self.cell.recurrent_activation)
+
+
 _CONVOLUTIONS = ("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "DepthwiseConv1D")
 _CONVOLUTIONS += ("DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D")
 _ADAPTED = (IndexLookup, layers.Normalization, layers.Discretization, layers.TextVectorization)
@@ -368,6 +468,16 @@ _PREPARING = (*_ADAPTED, layers.CategoryEncoding, layers.Hashing)
 
 SOURCES = (
     *((ConvolutionOfKeras2, getattr(layers, name)) for name in _CONVOLUTIONS),
+    (DenseOfKeras1, layers.Dense),
+    *((ConvolutionOfKeras1, cls) for cls in (layers.Conv1D, layers.Conv2D, layers.Conv3D)),
+    (ConvolutionOfKeras1, layers.Conv2DTranspose),
+    (EmbeddingOfKeras1, layers.Embedding),
+    (NormalizationOfKeras1, layers.BatchNormalization),
+    *((SimpleRecurrentOfKeras1, cls) for cls in (layers.LSTM, layers.GRU, layers.SimpleRNN)),
+    (SymbolicOfKeras2, KerasTensor),
+    (VariableOfKeras1, Variable),
+    (NodeOfKeras2, Node),
+    (TokenizerOfKeras1, Tokenizer),
     (SpectralNormalizationOfKeras2, layers.SpectralNormalization),
     *((PreparationOfKeras2, cls) for cls in _PREPARING),
     (CrossingOfKeras2, layers.HashedCrossing),

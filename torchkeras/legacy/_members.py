@@ -7,18 +7,18 @@ import inspect
 import itertools
 import json
 import math
+import types
 
 import numpy as np
 import torch
 
-from torchkeras import _symbolic, backend, dtype_policies, layers, tree
+from torchkeras import _symbolic, dtype_policies, layers, tree
 from torchkeras._data.dataset import PyDataset
 from torchkeras._errors import import_optional
 from torchkeras._serialize import CustomObjectScope
 from torchkeras._symbolic import KerasTensor
 from torchkeras._training.trainer import Trainer
-from torchkeras._variable import Variable
-from torchkeras.callbacks import CallbackList
+from torchkeras.callbacks import Callback, CallbackList, LambdaCallback
 from torchkeras.layers import Layer
 from torchkeras.layers._spec import check_inputs
 from torchkeras.legacy._door import Rule, warn_once
@@ -27,9 +27,12 @@ from torchkeras.legacy._file_utils import (
     load_weights_from_hdf5_group_by_name,
     save_weights_to_hdf5_group,
 )
+from torchkeras.legacy._updates import OptimizerOfKeras2
 from torchkeras.metrics import FBetaScore, Mean, Metric, R2Score
 from torchkeras.models import Model, Sequential
-from torchkeras.models._live import extras_of, live_value
+from torchkeras.models._function import Function
+from torchkeras.models._graph import adopt_graph, set_function
+from torchkeras.models._live import _names_in, _referred, extras_of
 from torchkeras.ops._core import as_tensor
 from torchkeras.optimizers import LossScaleOptimizer, Optimizer
 from torchkeras.regularizers import Regularizer
@@ -75,8 +78,13 @@ def _one_of_all(layer, read, what):
     return found[0]
 
 
+def _inputs_of(node):
+    """What a call was given; what an `InputLayer` stands for is its input too."""
+    return node.output_tensors if node.is_input else node.input_tensors
+
+
 def _shapes_in(node):
-    return _alone([x.shape for x in node.input_tensors])
+    return _alone([x.shape for x in _inputs_of(node)])
 
 
 def _shapes_out(node):
@@ -121,7 +129,7 @@ class LayerOfKeras2:
     @OldAttribute
     def input_mask(self):
         """Mask of the symbolic input."""
-        return _masks_of(_node(self, 0, "input mask").input_tensors)
+        return _masks_of(_inputs_of(_node(self, 0, "input mask")))
 
     @OldAttribute
     def output_mask(self):
@@ -165,7 +173,7 @@ class LayerOfKeras2:
 
     def get_input_at(self, node_index):
         """Symbolic input of a call."""
-        return _alone(_node(self, node_index, "input").input_tensors)
+        return _alone(_inputs_of(_node(self, node_index, "input")))
 
     def get_output_at(self, node_index):
         """Symbolic output of a call."""
@@ -181,7 +189,7 @@ class LayerOfKeras2:
 
     def get_input_mask_at(self, node_index):
         """Mask of the symbolic input of a call."""
-        return _masks_of(_node(self, node_index, "input mask").input_tensors)
+        return _masks_of(_inputs_of(_node(self, node_index, "input mask")))
 
     def get_output_mask_at(self, node_index):
         """Mask of the symbolic output of a call."""
@@ -391,6 +399,18 @@ class ModelOfKeras2:
         """The weights by their paths."""
         return {v.path: v for v in self.weights}
 
+    def _make_train_function(self):
+        """Makes what trains a batch; scripts with threads of their own called it beforehand."""
+        self.make_train_function()
+
+    def _make_test_function(self):
+        """Makes what evaluates a batch."""
+        self.make_test_function()
+
+    def _make_predict_function(self):
+        """Makes what predicts a batch."""
+        self.make_predict_function()
+
     def save_spec(self, dynamic_batch=True):
         """Arguments and keyword arguments of a call, as symbolic tensors; None for a model without
         a graph."""
@@ -480,6 +500,30 @@ class SequentialOfKeras1:
     def validation_data(self):
         """None: data is not kept."""
         return None
+
+
+class InputLayerOfKeras2:
+    """Members of an `InputLayer`."""
+
+    @OldAttribute
+    def input(self):
+        """The symbolic tensor that the layer stands for."""
+        return self.output
+
+
+def _end_at(model, outputs) -> None:
+    """Makes a model end at other tensors of its graph: `model.outputs = [model.layers[-2].output]`.
+    A `Sequential` forgets the layers behind them."""
+    graph, outputs = model._graph("outputs"), tree.flatten(outputs)
+    if [id(x) for x in outputs] == [id(x) for x in graph.outputs]:
+        return
+    if isinstance(model, Sequential):
+        set_function(model, Function(graph._inputs_struct, outputs[0], name=model.name))
+        needed = {id(operation) for operation in model._function.operations}
+        model._stack[:] = [layer for layer in model._stack if id(layer) in needed]
+        model._register()
+    else:
+        adopt_graph(model, graph._inputs_struct, _alone(outputs))
 
 
 # ---------------------------------------------------------------- metrics and optimizers
@@ -623,60 +667,6 @@ class RegularizerOfKeras1:
     def set_layer(self, _):
         """Does nothing, as since Keras 1.2; a regularizer is called on its layer's outputs."""
         warn_once("`set_layer` of a regularizer has no effect any more.", stacklevel=2)
-
-
-class UpdateOfOptimizer:
-    """One step of an optimizer on a symbolic loss, to be made by `keras.backend.function`."""
-
-    def __init__(self, optimizer, loss, params):
-        self.optimizer = optimizer
-        self.params = params
-        self.needs = [loss]
-
-    def apply(self, loss):
-        """Makes the step."""
-        loss = loss.sum() if loss.ndim else loss
-        gradients = torch.autograd.grad(loss, self.params, allow_unused=True)
-        self.optimizer.apply(list(gradients), self.params)
-
-
-class OptimizerOfKeras2:
-    """Members of an optimizer."""
-
-    def get_updates(self, loss=None, params=None, *older, constraints=None):
-        """One step on a loss: for `keras.backend.function` where the loss is symbolic, at once
-        where it is not. Keras 1 wrote `get_updates(params, constraints, loss)`."""
-        if older:
-            loss, params, constraints = older[0], loss, params
-        elif isinstance(loss, (list, tuple)) and params is not None:
-            loss, params = params, loss
-        for v, constraint in (constraints or {}).items():
-            v.constraint = constraint
-        params = [v for v in params if isinstance(v, Variable)]
-        step = UpdateOfOptimizer(self, loss, params)
-        if isinstance(loss, KerasTensor):
-            return [step]
-        step.apply(live_value(loss))
-        return []
-
-    def get_gradients(self, loss, params):
-        """The gradients of a loss."""
-        return backend.gradients(loss, params)
-
-    def get_weights(self):
-        """Copies of the variables, as NumPy arrays."""
-        return [v.numpy() for v in self.variables]
-
-    def set_weights(self, weights):
-        """Sets the variables."""
-        for variable, value in zip(self.variables, weights, strict=True):
-            variable.assign(np.asarray(value))
-
-    weights = OldAttribute(lambda self: self.variables)
-
-    def aggregate_gradients(self, grads_and_vars):
-        """The gradients themselves: one process trains."""
-        return grads_and_vars
 
 
 def _scale_of(optimizer):
@@ -851,9 +841,98 @@ def _fit_door(fit):
             _with_queue(x, workers, use_multiprocessing, max_queue_size)
         if y is None and self.__dict__.get("_target_tensors") is not None:
             y = self._target_tensors
+        if x is not None and kwargs.get("callbacks"):
+            _show_validation_data(x, y, **kwargs)
+            rows = getattr(next(iter(tree.flatten(x)), None), "shape", None) or (None,)
+            self.__dict__["_samples"] = rows[0]
         return fit(self, x, y, *args, **kwargs)
 
     return with_queue
+
+
+def _show_validation_data(
+    x, y, callbacks, validation_data=None, validation_split=0.0, sample_weight=None, **_
+) -> None:
+    """Gives callbacks what they validate on, as Keras 2 did: `[*inputs, *targets, *weights]`."""
+    parts = None
+    if isinstance(validation_data, (tuple, list)) and len(validation_data) in (2, 3):
+        parts = tuple(validation_data)
+    elif validation_split and all(hasattr(a, "shape") for a in tree.flatten((x, y))):
+        first = int(len(tree.flatten(x)[0]) * (1 - validation_split))
+        weights = () if sample_weight is None else (sample_weight,)
+        parts = tree.map_structure(lambda a: a[first:], (x, y, *weights))
+    if parts is None:
+        return
+    data = [tree.flatten(part) for part in parts]
+    if len(data) == 2:
+        data.append([np.ones(len(a), "float32") for a in data[1]])
+    for callback in tree.flatten(callbacks):
+        callback.__dict__["validation_data"] = [a for part in data for a in part]
+
+
+# What `params` of a callback had besides.
+_OLDER_PARAMS = {
+    "nb_epoch": lambda callback: callback.params["epochs"],
+    "samples": lambda callback: callback.model.__dict__.get("_samples"),
+    "nb_sample": lambda callback: callback.model.__dict__.get("_samples"),
+    "metrics": lambda callback: [
+        *callback.model.metrics_names,
+        *(f"val_{name}" for name in callback.model.metrics_names),
+    ],
+}
+
+
+class ParamsOfKeras2(dict):
+    """The `params` of a callback, which knows older entries when it is asked for them."""
+
+    def __init__(self, params, callback):
+        super().__init__(params)
+        self._callback = callback
+
+    def __missing__(self, key):
+        if key not in _OLDER_PARAMS:
+            raise KeyError(key)
+        return _OLDER_PARAMS[key](self._callback)
+
+    def get(self, key, default=None):
+        """The entry, or a default where there is none."""
+        if key in self or key not in _OLDER_PARAMS:
+            return super().get(key, default)
+        return self[key] if isinstance(self._callback.model, Trainer) else default
+
+
+def _params_door(set_params):
+    def with_older(self, params):
+        set_params(self, ParamsOfKeras2(params, self))
+
+    return with_older
+
+
+def _hooks_door(init):
+    def of_any_names(self, *args, **kwargs):
+        init(self, *args, **kwargs)
+        for name, hook in vars(self).items():
+            if "batch" in name and isinstance(hook, types.FunctionType):
+                vars(self)[name] = _by_place(hook)
+
+    return of_any_names
+
+
+def _by_place(hook):
+    """A function of a batch and its logs that may call them what it likes."""
+    parameters = inspect.signature(hook).parameters
+    if "logs" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return hook
+    return lambda batch, logs=None: hook(batch, logs)
+
+
+class CallbackOfKeras2:
+    """Members of a callback."""
+
+    @OldAttribute
+    def validation_data(self):
+        """What training validates on, `[*inputs, *targets, *weights]`, where that is arrays."""
+        return None
 
 
 def _predict_door(predict):
@@ -867,6 +946,26 @@ def _predict_door(predict):
     return with_queue
 
 
+def _takes_gradients(function, depth=3) -> bool:
+    """Whether a script's function, or one that it refers to, calls `K.gradients`."""
+    if not isinstance(function, types.FunctionType):
+        return False
+    if "gradients" in set(_names_in(function.__code__)):
+        return True
+    return depth > 0 and any(_takes_gradients(x, depth - 1) for x in _referred(function))
+
+
+def _recording_door(without_gradients):
+    def where_possible(self, step):
+        """Nothing is recorded, but in a model whose layers ask for gradients."""
+        for layer in self._flatten_layers(include_self=False):
+            if isinstance(layer, layers.Lambda) and _takes_gradients(layer.function):
+                return torch.enable_grad()
+        return without_gradients(self, step)
+
+    return where_possible
+
+
 def _compile_door(compile):
     def with_targets(self, *args, sample_weight_mode=None, target_tensors=None, **kwargs):
         if sample_weight_mode not in (None, "temporal") and isinstance(sample_weight_mode, str):
@@ -877,12 +976,23 @@ def _compile_door(compile):
         known = tree.flatten(target_tensors) if target_tensors is not None else []
         concrete = bool(known) and not any(isinstance(t, KerasTensor) for t in known)
         self.__dict__["_target_tensors"] = target_tensors if concrete else None
+        if len(args) > 2 and _in_order_of_keras2(args[2:]):
+            names = ("optimizer", "loss", "metrics", "loss_weights")
+            args, kwargs = (), {**dict(zip(names, args, strict=False)), **kwargs}
         # Strings that stand for a list: metrics='accuracy'.
         if isinstance(kwargs.get("metrics"), str):
             kwargs["metrics"] = [kwargs["metrics"]]
         return compile(self, *args, **kwargs)
 
     return with_targets
+
+
+def _in_order_of_keras2(behind) -> bool:
+    """Whether the arguments behind the loss are metrics and loss weights, not the other way."""
+    metrics, weights = (*behind, None)[:2]
+    is_number = [isinstance(x, (int, float)) for x in tree.flatten(metrics)]
+    of_weights = [isinstance(x, (int, float)) for x in tree.flatten(weights)]
+    return len(behind) < 3 and not any(is_number) and (metrics is not None or any(of_weights))
 
 
 def _weights_door(save_weights):
@@ -914,7 +1024,10 @@ DOORS = (
     (Trainer, "evaluate", _fit_door),
     (Trainer, "predict", _predict_door),
     (Trainer, "compile", _compile_door),
+    (Trainer, "_without_gradients", _recording_door),
     (Model, "save_weights", _weights_door),
+    (Callback, "set_params", _params_door),
+    (LambdaCallback, "__init__", _hooks_door),
     (Metric, "add_weight", _add_weight_door),
     (Metric, "__init__", _metric_door),
     (Layer, "compute_mask", _mask_door),
@@ -928,6 +1041,7 @@ SOURCES = (
     (LayerOfKeras2, Layer),
     (ModelOfKeras2, Model),
     (SequentialOfKeras1, Sequential),
+    (InputLayerOfKeras2, layers.InputLayer),
     (MetricOfKeras2, Metric),
     (OptimizerOfKeras2, Optimizer),
     (ScoreOfKeras2, FBetaScore),
@@ -935,9 +1049,10 @@ SOURCES = (
     (ScalingOfKeras2, LossScaleOptimizer),
     (RegularizerOfKeras1, Regularizer),
     (CallbackListOfKeras2, CallbackList),
+    (CallbackOfKeras2, Callback),
 )
-# Members that today's classes have for the message that they are gone.
-REPLACED = {"add_loss", "add_metric"}
+# Members that today's classes have with less to them: a message that they are gone, or no value.
+REPLACED = {"add_loss", "add_metric", "input"}
 
 
 def install() -> None:
@@ -947,6 +1062,8 @@ def install() -> None:
         sequential._has_steps = True
     Model._with_new_names = staticmethod(_named_ends)
     give_members(SOURCES)
+    for owner in (Model, Sequential):
+        owner.outputs = vars(owner)["outputs"].setter(_end_at)
 
 
 def open_doors(doors) -> None:

@@ -47,6 +47,15 @@ _IS_LAYER_LIKE = {"Input": layers.Input, "InputLayer": layers.InputLayer, "Layer
 _GET_SOURCES = {"get_source_inputs": utils.get_source_inputs}
 _MERGE = {"Merge": old_layers.Merge, "merge": old_layers.merge}
 
+METRIC_FUNCTIONS = _named(functions, "f1score=fmeasure fbeta_score fmeasure matthews_correlation")
+# Private names that custom losses and layers imported from the backend.
+_BACKEND = {
+    "_BACKEND": backend.backend(),
+    "_EPSILON": backend.epsilon(),
+    "_FLOATX": backend.floatx(),
+    "_to_tensor": lambda x, dtype=None: backend.constant(x, dtype),
+}
+
 NAMES = {
     "layers": {
         **{name: getattr(old_layers, name) for name in old_layers.__all__ if name != "merge"},
@@ -106,6 +115,8 @@ NAMES = {
     "preprocessing.image": _named(
         functions, "apply_transform flip_axis list_pictures transform_matrix_offset_center"
     ),
+    "backend": _BACKEND,
+    "preprocessing.text": _named(functions, "base_filter"),
     "applications": {"keras_modules_injection": keras_modules_injection},
     "applications.mobilenet": {
         "DepthwiseConv2D": layers.DepthwiseConv2D,
@@ -204,7 +215,7 @@ MODULES = {
     "callbacks.experimental": (_named(_dynamic, "UpdateEmbeddingCallback"), ["callbacks"]),
     "callbacks.tensorboard_v1": (_named(callbacks, "TensorBoard"), []),
     "callbacks.tensorboard_v2": (_named(callbacks, "TensorBoard"), []),
-    "backend.common": ({}, ["backend"]),
+    "backend.common": (_BACKEND, ["backend"]),
     "backend.experimental": (
         {
             "disable_tf_random_generator": lambda: None,
@@ -213,8 +224,8 @@ MODULES = {
         },
         [],
     ),
-    "backend.tensorflow_backend": ({}, ["backend"]),
-    "backend.theano_backend": ({}, ["backend"]),
+    "backend.tensorflow_backend": (_BACKEND, ["backend"]),
+    "backend.theano_backend": (_BACKEND, ["backend"]),
     "backend.load_backend": ({}, ["backend"]),
     "optimizers.experimental": ({}, ["optimizers"]),
     "optimizers.optimizer_v2": ({}, ["optimizers"]),

@@ -10,6 +10,7 @@ each step: their old names are taken in without a word.
 __all__ = [
     "ALWAYS",
     "ARGUMENTS",
+    "CAST",
     "DEFAULTS",
     "INITIALIZED",
     "METHODS",
@@ -137,7 +138,14 @@ ARGUMENTS = {
     "preprocessing.text.Tokenizer": "nb_words=num_words ",
     "preprocessing.text.one_hot": "text=input_text ",
     "preprocessing.text.text_to_word_sequence": "text=input_text ",
-    "preprocessing.image.random_channel_shift": "intensity=intensity_range ",
+    "preprocessing.image.random_channel_shift": "intensity=intensity_range "
+    "channel_index=channel_axis ",
+    **{
+        f"preprocessing.image.{name}": "row_index=row_axis col_index=col_axis "
+        "channel_index=channel_axis "
+        for name in ("random_rotation", "random_shift", "random_shear", "random_zoom")
+    },
+    "preprocessing.image.apply_transform": "channel_index=channel_axis ",
     "preprocessing.image.ImageDataGenerator": _IMAGES,
     "preprocessing.image.ImageDataGenerator.flow": "X=x ",
     "preprocessing.image.NumpyArrayIterator": _IMAGES,
@@ -296,6 +304,9 @@ ORDERS = {
 
 # Arguments that had a default, which has to be given today.
 ALWAYS = {f"layers.AveragePooling{rank}D": {"pool_size": 2} for rank in (1, 2, 3)}
+
+# Functions that could be told the dtype of their result.
+CAST = {"utils.to_categorical"}
 
 # Defaults that went with the old names.
 DEFAULTS = {

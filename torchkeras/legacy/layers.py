@@ -14,7 +14,6 @@ from torchkeras.backend._neural import local_conv
 from torchkeras.layers import (
     GRU,
     LSTM,
-    RNN,
     BatchNormalization,
     Conv1D,
     Conv2D,
@@ -803,7 +802,123 @@ class ConvLSTM2DCell(ConvLSTMCell):
         return super().call(inputs, states, bool(training))
 
 
-Recurrent = RNN
+class Recurrent(Layer):
+    """Base of recurrent layers that say in `step(x, states)` what happens at a step.
+
+    A subclass makes its weights and `self.states`, a list of None for each state, in `build`. It
+    may have `preprocess_input(x)`, whose result is what the steps run over, `get_constants(x)`,
+    tensors that stand behind the states at each step, and `get_initial_states(x)`.
+
+    Input shape: (batch, steps, features)
+    Output shape: (batch, output_dim), or with `return_sequences` (batch, steps, output_dim)
+    """
+
+    def __init__(
+        self,
+        weights=None,
+        return_sequences=False,
+        go_backwards=False,
+        stateful=False,
+        unroll=False,
+        consume_less="cpu",
+        input_dim=None,
+        input_length=None,
+        return_state=False,
+        implementation=0,
+        **kwargs,
+    ):
+        if input_dim is not None:
+            kwargs.setdefault("input_shape", (input_length, input_dim))
+        super().__init__(**kwargs)
+        self.return_sequences = return_sequences
+        self.return_state = return_state
+        self.go_backwards = go_backwards
+        self.stateful = stateful
+        self.unroll = unroll
+        self.consume_less = consume_less
+        self.implementation = implementation
+        self.initial_weights = weights
+        self.supports_masking = True
+        self.input_dim = input_dim
+        self.input_length = input_length
+        self.__dict__["states"] = [None]
+
+    def __setattr__(self, name, value):
+        if name == "states":  # values of the batch before, no weights
+            self.__dict__["states"] = value
+        else:
+            super().__setattr__(name, value)
+
+    @property
+    def _width(self):
+        return self.output_dim if hasattr(self, "output_dim") else self.units
+
+    def compute_output_shape(self, input_shape):
+        if isinstance(input_shape, list):
+            input_shape = input_shape[0]
+        output = (input_shape[0], self._width)
+        if self.return_sequences:
+            output = (*input_shape[:2], self._width)
+        if not self.return_state:
+            return output
+        return [output, *[(input_shape[0], self._width)] * len(self.states)]
+
+    def compute_mask(self, inputs, mask=None):
+        """The mask of the inputs, where the outputs are sequences."""
+        return mask if self.return_sequences else None
+
+    def step(self, x, states):
+        """The output of a step and the next states; for subclasses."""
+        raise NotImplementedError(f"{type(self).__name__} must define `step(x, states)`.")
+
+    def get_constants(self, x, training=None):
+        """What stands behind the states at each step: nothing."""
+        return []
+
+    def preprocess_input(self, x, training=None):
+        """What the steps run over: the inputs."""
+        return x
+
+    def get_initial_states(self, x):
+        """Zeros for each of the states."""
+        return [x.new_zeros((x.shape[0], self._width)) for _ in self.states]
+
+    def get_initial_state(self, x):
+        """The name of `get_initial_states` in Keras 2."""
+        return self.get_initial_states(x)
+
+    def reset_states(self, states=None):
+        """Sets the states of a stateful layer to zeros, or to the given arrays."""
+        given = [None] * len(self.states) if states is None else states
+        self.states = [None if s is None else as_tensor(s) for s in given]
+
+    def call(self, x, mask=None, initial_state=None, training=None):
+        if self.stateful and self.states and self.states[0] is not None:
+            initial_state = self.states
+        elif initial_state is None and "get_initial_state" in _own_methods(self):
+            initial_state = self.get_initial_state(x)
+        elif initial_state is None:
+            initial_state = self.get_initial_states(x)
+        last, outputs, states = backend.rnn(
+            self.step,
+            self.preprocess_input(x),
+            list(initial_state),
+            go_backwards=self.go_backwards,
+            mask=mask,
+            constants=self.get_constants(x),
+        )
+        if self.stateful and not x.is_meta:
+            self.states = [s.detach() for s in states]
+        output = outputs if self.return_sequences else last
+        return [output, *states] if self.return_state else output
+
+
+def _own_methods(layer) -> set[str]:
+    """What the classes of a layer define on top of `Recurrent`."""
+    mro = type(layer).__mro__
+    return {name for cls in mro[: mro.index(Recurrent)] for name in vars(cls)}
+
+
 ConvRecurrent2D = ConvRNN2D = ConvLSTM2D
 
 
