@@ -94,3 +94,24 @@ def test_recurrence_tells_what_runs(kind, options, masked, monkeypatch):
     layer = getattr(torchkeras.layers, kind)(2, **options)
     layer(torch.ones(2, 3, 4), mask=torch.tensor(MASK) if masked else None)
     assert layer.recurrence == ("scan" if calls else "fused") == ("scan" if options else "fused")
+
+
+def test_reshape_to_another_dtype_says_so():
+    layer = torchkeras.layers.Reshape((2, 3), dtype="float64")
+    symbolic = layer(torchkeras.Input((6,)))
+    assert symbolic.dtype == "float64" and layer(np.ones((1, 6))).dtype == torch.float64
+
+
+def test_layers_that_know_no_phase_may_be_told_it():
+    x = torchkeras.Input((6,))
+    assert torchkeras.layers.Reshape((2, 3))(x, training=True).shape == (None, 2, 3)
+
+
+@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
+def test_weights_of_half_precision_from_keras():
+    theirs, ours = (library.layers.Dense(2, dtype="bfloat16") for library in (keras, torchkeras))
+    for layer in (theirs, ours):
+        layer.build((None, 3))
+    ours.set_weights(theirs.get_weights())
+    for own, weight in zip(ours.weights, theirs.weights, strict=True):
+        np.testing.assert_array_equal(own.detach().float(), weight.value.detach().float())

@@ -741,6 +741,102 @@ def test_subclass_with_another_product_sees_the_causal_mask():
     assert torch.equal(seen[-1][0], torch.ones(5, 5, dtype=torch.bool).tril())
 
 
+HEADS_BY_PRODUCTS = [
+    # The configuration, the steps of queries and values, the call, and what runs: for all of it
+    # at once, or for each head.
+    ({}, (40, 40), {}, "_at_once"),
+    ({}, (100, 100), {}, "_at_once"),
+    ({"value_dim": 4}, (40, 40), {}, "_by_products"),
+    ({"use_bias": False}, (40, 40), {}, "_by_products"),
+    ({"use_gate": True}, (40, 40), {}, "_by_products"),
+    ({"output_shape": 5}, (40, 40), {}, "_by_products"),
+    ({"sliding_window": 3}, (40, 40), {}, "_by_products"),
+    ({}, (40, 40), {"use_causal_mask": True}, "_by_products"),
+    ({}, (40, 40), {"attention_mask": torch.arange(1600).reshape(1, 40, 40) % 3 > 0}, None),
+    ({}, (30, 50), {}, "_by_products"),
+    ({}, (2, 3), {}, ""),
+]
+
+
+@pytest.mark.parametrize(("config", "steps", "call", "expected"), HEADS_BY_PRODUCTS, ids=str)
+def test_heads_over_tens_of_steps(config, steps, call, expected, monkeypatch):
+    """What runs instead of torch's kernel for long sequences, with and without gradients."""
+    module = torchkeras.layers._attention
+    ran = []
+
+    def note(owner, name):
+        function = getattr(owner, name)
+
+        def noting(*args):
+            ran.append(name)
+            return function(*args)
+
+        monkeypatch.setattr(owner, name, noting)
+
+    note(module, "_by_products")
+    note(torchkeras.layers.MultiHeadAttention, "_at_once")
+    ours, theirs = (library.layers.MultiHeadAttention(4, 8, **config) for library in LIBRARIES)
+    query = torch.randn(16, steps[0], 32)
+    value = query if steps[0] == steps[1] else torch.randn(16, steps[1], 32)
+    ours(query[:1], value[:1]), theirs(query[:1], value[:1])
+    theirs.set_weights(ours.get_weights())
+    ran.clear()
+    expected = "_by_products" if expected is None else expected
+    for graded in (False, True):
+        given = query.clone().requires_grad_(graded)
+        arguments = given, given if value is query else value
+        with torch.set_grad_enabled(graded):
+            mine, other = ours(*arguments, **call), theirs(*arguments, **call)
+        torch.testing.assert_close(mine, other, atol=2e-6, rtol=1e-5)
+        if expected:
+            assert ran.pop() == ("_by_products" if graded else expected)
+        assert not ran
+    weights = ours.trainable_weights, [v.value for v in theirs.trainable_weights]
+    seed = torch.randn_like(mine)
+    for a, b in zip(
+        torch.autograd.grad(mine, [given, *weights[0]], seed),
+        torch.autograd.grad(other, [given, *weights[1]], seed),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b, atol=2e-5 * max(1.0, b.abs().max().item()), rtol=1e-4)
+
+
+def test_whole_attention_is_left_where_parts_are_watched():
+    layer = torchkeras.layers.MultiHeadAttention(4, 8)
+    x = torch.randn(16, 40, 32)
+    layer.build(x.shape, x.shape)
+    with torch.no_grad():
+        assert layer._is_whole(x, False)
+        strided = x.transpose(0, 1).contiguous().transpose(0, 1)
+        assert torch.equal(layer(strided, strided), layer(x, x))
+        assert not layer._is_whole(x.double(), False)
+        assert not layer._is_whole(x[:1], False)
+        with torch.autocast("cpu"):
+            assert not layer._is_whole(x, False)
+        seen = []
+        layer.key_dense.register_forward_hook(lambda *args: seen.append(args))
+        layer(x, x)
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("lengths", [(5, 1, 3), (5, 0, 3), (0, 0, 0)], ids=str)
+def test_valid_steps_in_front(kind, lengths):
+    """The last output and the states by the kernel, as by a scan; also of rows without a step."""
+    x = torch.randn(3, 5, 4)
+    mask = torch.arange(5) < torch.tensor(lengths).unsqueeze(1)
+    for config in ({}, {"return_state": True}, {"return_sequences": True}):
+        layer = getattr(torchkeras.layers, kind)(6, **config)
+        layer(x)
+        state = [torch.randn(3, 6) for _ in layer.state_size]
+        results = []
+        for kernel in ("auto", False):
+            layer.use_cudnn = kernel
+            results.append(listed(layer(x, mask=mask, initial_state=state)))
+        for a, b in zip(*results, strict=True):
+            torch.testing.assert_close(a, b)
+
+
 # Core.
 
 

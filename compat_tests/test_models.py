@@ -701,6 +701,16 @@ def test_gradients_reach_the_tensors_of_a_stateless_call():
     assert all(v.grad is None for v in model.trainable_variables)
 
 
+def test_a_stateless_call_of_what_was_called_before_has_the_given_values():
+    x = torch.ones(2, 3)
+    for make in (lambda: k.layers.Dense(2), lambda: k.Sequential([k.layers.Dense(2)])):
+        layer = make()
+        for _ in range(3):
+            layer(x)
+        outputs, _ = layer.stateless_call([torch.zeros(3, 2), torch.ones(2)], [], x)
+        assert torch.equal(outputs, torch.ones(2, 2))
+
+
 def test_batch_input_shape_of_older_keras():
     model = k.Sequential([k.layers.Dense(2, batch_input_shape=(4, 6))])
     assert model.input_shape == (4, 6)

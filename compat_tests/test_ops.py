@@ -520,6 +520,58 @@ def test_convert_to_tensor():
             library.convert_to_tensor(["a"])
 
 
+def test_unsigned_integers_of_16_bits_are_computed_in_32():
+    picture = np.array([[1, 60000], [3, 4]], "uint16")
+    for call in (lambda o: o.sum(picture), lambda o: o.cumsum(picture), lambda o: picture[0]):
+        alike(ops.convert_to_tensor(call(ops)), keras.ops.convert_to_tensor(call(keras.ops)))
+    for dtype in ("uint16", "uint32"):
+        given = torch.tensor([-4, 2**33, 3])
+        alike(ops.saturate_cast(given, dtype), keras.ops.saturate_cast(given, dtype))
+
+
+def test_cross_of_vectors_of_two():
+    pairs, triples = real(3, 2), real(3, 3)
+    for other in (pairs[::-1].copy(), triples):
+        wide = other if other is triples else np.pad(other, ((0, 0), (0, 1)))
+        expected = torch.tensor(np.cross(np.pad(pairs, ((0, 0), (0, 1))), wide))
+        alike(ops.cross(pairs, other), expected if other is triples else expected[:, 2], 2e-6)
+
+
+@pytest.mark.parametrize(("window", "stride"), [(4, 4), (5, 1), (3, 2)])
+def test_windows_in_space_larger_than_the_image(window, stride):
+    """Keras on torch raises, or has other elements in its windows."""
+    x = real(2, 8, 3, 9, 3)
+    sizes = [-(-n // stride) for n in x.shape[1:4]]
+    pads = [max(0, (m - 1) * stride + window - n) // 2 for m, n in zip(sizes, x.shape[1:4])]
+    expected = np.zeros((2, *sizes, 3), "float32")
+    for place in np.ndindex(*sizes):
+        starts = [i * stride - pad for i, pad in zip(place, pads)]
+        inside = tuple(slice(max(0, start), start + window) for start in starts)
+        expected[:, *place] = x[:, *inside].mean((1, 2, 3))
+    alike(ops.average_pool(x, window, stride, "same"), torch.tensor(expected), 2e-6)
+
+
+def test_an_unknown_batch_beside_a_known_one():
+    for made in (lambda o, x: o.add(x, np.ones((4, 3))), lambda o, x: x + torch.ones(4, 3)):
+        assert made(ops, Input((3,))).shape == (4, 3)
+    with pytest.raises(RuntimeError, match="broadcast"):
+        ops.add(Input((3,)), np.ones((4, 5)))
+    assert torchkeras.layers.Dense(2)(KerasTensor((None, 4))).shape == (None, 2)
+
+
+@pytest.mark.parametrize("axis", [None, 0, -1])
+def test_running_sums_of_a_number(axis):
+    alike(ops.cumsum(2.0, axis), keras.ops.cumsum(2.0, axis))
+    alike(ops.cumprod(2.0, axis), keras.ops.cumprod(2.0, axis))
+
+
+def test_histogram_of_nothing():
+    counts, edges = ops.histogram(np.zeros(0, "float32"), 4)
+    expected = np.histogram(np.zeros(0, "float32"), 4)
+    np.testing.assert_array_equal(counts, expected[0])
+    np.testing.assert_allclose(edges, expected[1])
+
+
 def test_convert_to_numpy():
     x = torch.tensor(A, requires_grad=True)
     np.testing.assert_array_equal(ops.convert_to_numpy(x), A)

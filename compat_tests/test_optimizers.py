@@ -958,6 +958,19 @@ def test_optimizer_map():
         optimizers.OptimizerMap(3)
 
 
+@pytest.mark.parametrize("name", sorted({case.name for case in CASES}))
+def test_a_step_of_rate_zero_changes_nothing(name):
+    """As at the end of a schedule that goes down to 0."""
+    if name in ("LossScaleOptimizer", "MultiOptimizer"):
+        pytest.skip("has no rate of its own")
+    variables = ours(values())
+    getattr(optimizers, name)(learning_rate=0.0).apply(
+        [torch.tensor(grad) for grad in gradients(0)], variables
+    )
+    for variable, before in zip(variables, ours(values()), strict=True):
+        np.testing.assert_array_equal(variable.detach(), before.detach())
+
+
 # Speed and devices.
 
 

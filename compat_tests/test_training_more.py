@@ -474,3 +474,43 @@ SCENARIOS = [
 def test_same_as_keras(scenario):
     theirs = oracle(scenario, keras)
     same(scenario(torchkeras), theirs)
+
+
+class TwoHeads:
+    """The body of a subclassed model with two outputs, which have no names."""
+
+    def __init__(self, library):
+        library.Model.__init__(self)
+        self.first, self.second = library.layers.Dense(2), library.layers.Dense(1)
+
+    def call(self, x):
+        return self.first(x), self.second(x)
+
+
+@pytest.mark.parametrize(
+    "loss, metrics",
+    [
+        (["mse", "mae"], None),
+        (["mse", "mae"], ["mae", "mse"]),
+        (["mae", "mse"], [["mae"], ["mse", "mae"]]),
+        ([keras.losses.MeanSquaredError, "mse"], [["mae"], []]),
+    ],
+)
+def test_logs_of_outputs_without_names(loss, metrics):
+    def keys(library):
+        def own(given):
+            return given if isinstance(given, str) else getattr(library.losses, given.__name__)()
+
+        model = type("Model", (TwoHeads, library.Model), {})(library)
+        model.compile("sgd", [own(given) for given in loss], metrics=metrics)
+        x, y = np.ones((4, 3), "float32"), [np.ones((4, 2)), np.ones((4, 1))]
+        return list(model.fit(x, y, verbose=0).history)
+
+    assert keys(torchkeras) == keys(keras)
+
+
+def test_two_losses_of_one_name_are_both_in_the_logs():
+    model = type("Model", (TwoHeads, torchkeras.Model), {})(torchkeras)
+    model.compile("sgd", ["mse", "mse"])
+    logs = model.fit(np.ones((4, 3)), [np.ones((4, 2)), np.ones((4, 1))], verbose=0).history
+    assert list(logs) == ["loss", "mse_loss", "mse_loss_1"]

@@ -299,6 +299,14 @@ class KerasHistory:
     def __iter__(self):
         return iter((self.operation, self.node_index, self.tensor_index))
 
+    def __getitem__(self, place):
+        return tuple(self)[place]
+
+    @property
+    def layer(self):
+        """The operation by its name in Keras 2."""
+        return self.operation
+
 
 class Node:
     """One symbolic call of an operation: its arguments and its outputs.
@@ -321,7 +329,9 @@ class Node:
         for position, tensor in enumerate(self.output_tensors):
             tensor._keras_history = KerasHistory(operation, index, position)
         for tensor in self.input_tensors:
-            history(tensor).operation._outbound_nodes.append(self)
+            # Without a history it stands for a shape and a dtype alone; no model goes through it.
+            if tensor.__dict__.get("_keras_history") is not None:
+                history(tensor).operation._outbound_nodes.append(self)
         operation._inbound_nodes.append(self)
 
     @property
@@ -371,13 +381,71 @@ class _OnMeta(TorchFunctionMode):
         if _meta.paused:
             return func(*args, **kwargs)
         if func in _device_constructors():
-            return func(*args, **{**kwargs, "device": "meta"})
+            made = func(*args, **{**kwargs, "device": "meta"})
+            if func in _MAKERS_OF_SIZES and _may_be_sizes(made):
+                made._sizes = func(*args, **{**kwargs, "device": "cpu"})
+            return made
         args = tuple([_to_meta(a) for a in args])
         if kwargs:
             kwargs = {key: _to_meta(a) for key, a in kwargs.items()}
             if kwargs.get("device") is not None:
                 kwargs["device"] = torch.device("meta")
+        if getattr(func, "__name__", "") != "__get__" and _reckons_with_sizes(args, kwargs):
+            return _reckoned(func, args, kwargs)
         return _remembered(func, args, kwargs)
+
+
+# A few integers that a function makes of Python's are sizes as a rule, with which code reckons and
+# then reshapes or tiles: `ops.concatenate([[batch], [1, 1]])`. They keep their values on meta.
+_MAKERS_OF_SIZES = {torch.tensor, torch.as_tensor, torch.asarray}
+MOST_SIZES = 8
+
+
+def _may_be_sizes(x: torch.Tensor) -> bool:
+    kind = type(x)
+    return (
+        kind is torch.Tensor
+        and x.ndim < 2
+        and x.numel() <= MOST_SIZES
+        and not (x.is_floating_point() or x.is_complex())
+    )
+
+
+def _tensors_in(args: tuple, kwargs: dict[str, Any]) -> Iterator[torch.Tensor]:
+    for x in (*args, *kwargs.values()):
+        if isinstance(x, torch.Tensor):
+            yield x
+        elif type(x) in (list, tuple):
+            yield from _tensors_in(tuple(x), {})
+
+
+def _reckons_with_sizes(args: tuple, kwargs: dict[str, Any]) -> bool:
+    found = False
+    for x in _tensors_in(args, kwargs):
+        if "_sizes" not in x.__dict__:
+            return False
+        found = True
+    return found
+
+
+def _reckoned(func: Callable, args: tuple, kwargs: dict[str, Any]):
+    """What `func` makes of sizes, with its values."""
+
+    def on_host(x):
+        if isinstance(x, torch.Tensor):
+            return x._sizes
+        if isinstance(x, torch.device):
+            return torch.device("cpu")
+        return type(x)(map(on_host, x)) if type(x) in (list, tuple) else x
+
+    host = {key: on_host(x) for key, x in kwargs.items()}
+    result = func(*map(on_host, args), **host)
+    if not isinstance(result, torch.Tensor):
+        return result
+    made = result.to("meta")
+    if _may_be_sizes(made) and result.device.type == "cpu":
+        made._sizes = result
+    return made
 
 
 def _to_meta(x):
@@ -385,7 +453,10 @@ def _to_meta(x):
         if x.device.type == "meta":
             return x
         with torch._C.DisableTorchFunction():
-            return x.detach().to("meta")
+            made = x.detach().to("meta")
+        if x.device.type == "cpu" and type(x) is torch.Tensor and _may_be_sizes(x):
+            made._sizes = x
+        return made
     if type(x) in (list, tuple):
         return type(x)([_to_meta(item) for item in x])
     return x
@@ -404,12 +475,21 @@ def _remembered(func: Callable, args: tuple, kwargs: dict[str, Any]):
     if known is not None:
         shape, strides, dtype = known
         return torch.empty_strided(shape, strides, dtype=dtype, device="meta")
-    result = func(*args, **kwargs)
+    try:
+        result = func(*args, **kwargs)
+    except RuntimeError:
+        _meta.clash = _known_batch_sizes((args, kwargs))
+        raise
     if key is not None and type(result) is torch.Tensor and not any(a is result for a in args):
         if len(_known_results) >= KNOWN_RESULTS_LIMIT:
             _known_results.clear()
         _known_results[key] = tuple(result.shape), result.stride(), result.dtype
     return result
+
+
+def _known_batch_sizes(arguments) -> tuple[int, ...]:
+    shapes = [x.shape for x in tree.flatten(arguments) if isinstance(x, torch.Tensor) and x.dim()]
+    return tuple({shape[0]: None for shape in shapes if shape[0] not in (1, *FILLS)})
 
 
 def _key_of_call(func: Callable, args: tuple, kwargs: dict[str, Any]) -> tuple | None:
@@ -445,6 +525,8 @@ def _key_of(x):
 class _MetaState(threading.local):
     active = False
     paused = False
+    # First sizes of the tensors of the function that failed, without those that stand for None.
+    clash: tuple[int, ...] = ()
 
 
 _meta = _MetaState()
@@ -489,20 +571,47 @@ def infer_spec(function: Callable, args: tuple, kwargs: dict[str, Any]):
     """
     leaves = [x for x in tree.flatten((args, kwargs)) if isinstance(x, KerasTensor)]
     unknown = any(None in x.shape for x in leaves)
-    runs = [
-        _run_on_meta(function, args, kwargs, fill) for fill in (FILLS if unknown else FILLS[:1])
-    ]
+    _meta.clash = ()
+    try:
+        runs = _runs_on_meta(function, args, kwargs, FILLS if unknown else FILLS[:1])
+    except RuntimeError:
+        runs = _runs_with_known_batch(function, args, kwargs, leaves)
+        if runs is None:
+            raise
     return tree.map_structure(lambda *outputs: _merged(outputs, masks=True), *runs)
 
 
-def _run_on_meta(function, args, kwargs, fill):
+def _runs_on_meta(function, args, kwargs, fills, batch: int | None = None) -> list:
+    return [_run_on_meta(function, args, kwargs, fill, batch) for fill in fills]
+
+
+def _runs_with_known_batch(function, args, kwargs, leaves: list[KerasTensor]) -> list | None:
+    """The runs where an unknown batch size has to be one that it met in the function that failed:
+    `Input((3,)) + ones((4, 3))`; None where it is something else that is wrong."""
+    if not any(x.shape[:1] == (None,) for x in leaves):
+        return None
+    for batch in _meta.clash:
+        try:
+            return _runs_on_meta(function, args, kwargs, FILLS, batch)
+        except RuntimeError:
+            continue
+    return None
+
+
+def _run_on_meta(function, args, kwargs, fill, batch=None):
+    def filled(x):
+        shape = x.shape
+        if batch is not None and shape[:1] == (None,):
+            shape = (batch, *shape[1:])
+        return meta_tensor(shape, x.dtype, fill)
+
     def concrete(x):
         if not isinstance(x, KerasTensor):
             return x
-        tensor = meta_tensor(x.shape, x.dtype, fill)
+        tensor = filled(x)
         mask = x.__dict__.get("_keras_mask")
         if mask is not None:
-            tensor._keras_mask = meta_tensor(mask.shape, mask.dtype, fill)
+            tensor._keras_mask = filled(mask)
         return tensor
 
     args, kwargs = tree.map_structure(concrete, (tuple(args), dict(kwargs)))

@@ -152,6 +152,8 @@ class Variable(nn.Parameter):
         Raises:
             ValueError: `value` has another shape.
         """
+        if isinstance(value, np.ndarray) and value.dtype.kind == "V":
+            value = value.astype(np.float32)  # bfloat16 and float8, which torch does not take
         value = torch.as_tensor(value, dtype=self.dtype, device=self.device)
         if value.shape != self.shape:
             raise ValueError(

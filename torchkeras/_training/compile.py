@@ -33,7 +33,8 @@ def loss_function(loss) -> Callable | None:
         return found
     if isinstance(found, type):
         return found()
-    return losses_module.LossFunctionWrapper(found, name=getattr(found, "__name__", "loss"))
+    name = loss if isinstance(loss, str) else getattr(found, "__name__", "loss")
+    return losses_module.LossFunctionWrapper(found, name=name)
 
 
 _CONTAINERS = (dict, list, tuple)
@@ -127,6 +128,20 @@ def names_of(y_pred, output_names: list[str] | None) -> list[str]:
     return [f"output_{index}" for index in range(count)] if count > 1 else ["output"]
 
 
+def are_named(y_pred, output_names: list[str] | None) -> bool:
+    """Whether outputs have names; else their losses go by those of the functions."""
+    count = len(tree.flatten(y_pred))
+    return isinstance(y_pred, dict) or is_nested(y_pred) or len(output_names or ()) == count
+
+
+def _numbered(names: dict[str, str]) -> dict[str, str]:
+    """The values, where one that came before gets a number."""
+    seen = []
+    for name in names.values():
+        seen.append(f"{name}_{seen.count(name)}" if name in seen else name)
+    return dict(zip(names, seen, strict=True))
+
+
 def _paths(y_pred, path: tuple = ()) -> list[tuple]:
     """The keys and indices that lead to each output."""
     if isinstance(y_pred, dict):
@@ -196,7 +211,11 @@ class CompileLoss:
         active = [name for name, function in zip(names, self.functions, strict=True) if function]
         self.trackers = {}
         if len(outputs) > 1 and len(active) > 1:
-            self.trackers = {name: Mean(name=f"{name}_loss") for name in active}
+            said = {name: f"{name}_loss" for name in active}
+            if not are_named(y_pred, self.output_names):
+                used = zip(names, self.functions, strict=True)
+                said = _numbered({name: f"{f.name}_loss" for name, f in used if f})
+            self.trackers = {name: Mean(name=said[name]) for name in active}
         self.metrics = list(self.trackers.values())
         self.single = self.functions[0] if len(outputs) == 1 else None
         self.single_weight = self.weights[0] if len(outputs) == 1 else None
@@ -294,6 +313,7 @@ class CompileMetrics(Metric):
             names = self.output_names
         targets = flat_targets(y_true, y_pred, names)
         targets += [None] * (len(outputs) - len(targets))
+        named = are_named(y_pred, self.output_names)
         for kind, given, weighted in (
             ("metrics", self._given, False),
             ("weighted_metrics", self._given_weighted, True),
@@ -301,7 +321,7 @@ class CompileMetrics(Metric):
             for index, items in enumerate(_metrics_by_output(kind, given, names, y_pred)):
                 for item in items:
                     metric = as_metric(item, targets[index], outputs[index])
-                    prefix = f"{names[index]}_" if len(outputs) > 1 else ""
+                    prefix = f"{names[index]}_" if named and len(outputs) > 1 else ""
                     self.rows.append(
                         (index, self._free_name(prefix, metric.name, weighted), metric, weighted)
                     )

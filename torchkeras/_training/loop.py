@@ -59,15 +59,16 @@ for _name in (
 
 @contextlib.contextmanager
 def phase(model, training: bool) -> Iterator[None]:
-    """Inside, the model trains or does not, for Keras's layers and for torch's modules alike."""
-    before_flag, before_context = model.training, call_context.training
+    """Inside, torch's modules train or do not; Keras's layers do as the steps tell them."""
+    context = call_context
+    before_flag, before = model.training, (context.training, context.loop)
     if before_flag is not training:
         model.train(training)
-    call_context.training = training
+    context.training, context.loop = None, training
     try:
         yield
     finally:
-        call_context.training = before_context
+        context.training, context.loop = before
         if before_flag is not training:
             model.train(before_flag)
 

@@ -348,10 +348,15 @@ class Trainer:
         return self._outputs(x, training=False)
 
     def _outputs(self, x, training: bool):
-        # Inside the loops the phase is known to all layers without being passed on.
-        if call_context.training is training or not self._call_signature.takes_training:
+        context = call_context
+        if context.loop is not training and self._call_signature.takes_training:
+            return self(x, training=training)
+        # Where torch's modules are in this phase, Keras's layers know it without being told.
+        before, context.training = context.training, training
+        try:
             return self(x)
-        return self(x, training=training)
+        finally:
+            context.training = before
 
     def _descend(self, loss: Tensor) -> None:
         """Gradients of the loss, and the optimizer's step."""

@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.modules import module as torch_modules
 
-from torchkeras import config, constraints, initializers, random, regularizers
+from torchkeras import _scopes, config, constraints, initializers, random, regularizers
 from torchkeras._errors import positive_int, received
 from torchkeras._symbolic import KerasTensor, infer_spec
 from torchkeras.layers._base import Layer
@@ -373,11 +374,16 @@ class _Heads(Layer):
 
     def _fused(self, query, key, value, mask, causal, dropout=0.0):
         """torch's kernel, on tensors (batch, steps, heads, size)."""
+        is_short = not dropout and self._flash_attention is None and _is_short(query, key)
+        if is_short and causal:
+            mask, causal = causal_mask(query.shape[1], key.shape[1], query.device), False
         bias = None
         if mask is not None:
             mask = mask.unsqueeze(1) if mask.dim() == 3 else mask
             # Finite, so that a query that may see nothing gets the mean of all.
             bias = torch.where(mask, 0.0, 0.7 * torch.finfo(query.dtype).min).to(query.dtype)
+        if is_short:
+            return _by_products(query, key, value, bias, self._scale)
         tensors = [x.transpose(1, 2) for x in (query, key, value)]
         options = {
             "dropout_p": dropout,
@@ -398,6 +404,10 @@ class _Heads(Layer):
             for _ in range(attention_scores.dim() - attention_mask.dim()):
                 attention_mask = attention_mask.unsqueeze(-2 * attended_axes - 1)
         return self._softmax(attention_scores, mask=attention_mask)
+
+    def _is_whole(self, x, training):
+        """Whether `_at_once` would compute what `call` does, and faster."""
+        return False
 
     def _check_flash(self, return_attention_scores):
         if self._flash_attention and return_attention_scores:
@@ -421,6 +431,10 @@ class _Heads(Layer):
     ):
         key = value if key is None else key
         given = (query_mask, value_mask, key_mask, attention_mask, self.sliding_window)
+        is_plain = not (use_causal_mask or return_attention_scores)
+        if is_plain and query is key is value and all(mask is None for mask in given):
+            if self._is_whole(query, training):
+                return self._at_once(query)
         # Where nothing else is hidden torch's kernel needs no mask, but a method of a subclass may.
         only_causal = (
             use_causal_mask and all(mask is None for mask in given) and self._has_own_product()
@@ -480,6 +494,35 @@ class _Heads(Layer):
 
 WITH_FLASH = [SDPBackend.FLASH_ATTENTION]
 WITHOUT_FLASH = [SDPBackend.CUDNN_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+
+
+def _is_short(query, key):
+    """Whether torch's kernel for the CPU, made for long sequences, takes longer than plain products
+    would: up to twice the time for some tens of steps."""
+    if not query.is_cpu or torch.compiler.is_compiling():
+        return False
+    batch, queries, heads, _ = query.shape
+    keys = key.shape[1]
+    return (
+        heads == key.shape[2]
+        and max(queries, keys) <= (128 if torch.is_grad_enabled() else 64)
+        # Below this, either takes as long as it takes to call it.
+        and batch * heads * queries * keys >= 2**16
+        and query.dtype in (torch.float32, torch.float64)
+    )
+
+
+def _by_products(query, key, value, bias, scale):
+    """What the heads find, by a product of matrices for each, on tensors (batch, steps, heads,
+    size)."""
+    batch, queries, heads, _ = query.shape
+    query, key, value = (x.transpose(1, 2).flatten(0, 1) for x in (query, key, value))
+    unread = query.new_empty((1, 1, 1))
+    scores = torch.baddbmm(unread, query, key.transpose(1, 2), beta=0, alpha=scale)
+    if bias is not None:
+        scores = (scores.unflatten(0, (batch, heads)) + bias).flatten(0, 1)
+    outputs = torch.bmm(torch.softmax(scores, -1), value)
+    return outputs.view(batch, heads, queries, -1).transpose(1, 2)
 
 
 def _copied(initializer):
@@ -602,6 +645,50 @@ class MultiHeadAttention(_Heads):
     def _has_own_product(self):
         return type(self)._compute_attention is MultiHeadAttention._compute_attention
 
+    def _is_whole(self, x, training):
+        return (
+            x.is_cpu
+            and x.dim() == 3
+            and not torch.is_grad_enabled()
+            and not torch.compiler.is_compiling()
+            # The kernels are put together for each call, and the scores of all heads are kept.
+            and x.shape[0] * x.shape[1] >= 256
+            and x.shape[1] <= 128
+            and self._has_kernel_of_torch(x.shape[2], x.dtype)
+            and not (training and self.dropout)
+            and not torch.is_autocast_enabled("cpu")
+            and not _modules_are_watched()
+            and _scopes.stateless_scope() is None
+        )
+
+    def _has_kernel_of_torch(self, size, dtype):
+        """Whether torch has a kernel for such sizes and options, and nobody looks at the parts."""
+        parts = self._query_dense, self._key_dense, self._value_dense, self._output_dense
+        return (
+            self.num_heads * self.key_dim == self.num_heads * self.value_dim == size
+            and self._output_shape in (None, (size,))
+            and self.use_bias
+            and not self.use_gate
+            and self._flash_attention is None
+            and self._has_own_product()
+            and all(_is_bare(part, dtype) for part in parts)
+        )
+
+    def _at_once(self, x):
+        """Attention of `x` to itself by a kernel of torch for all of it, without gradients."""
+        size = x.shape[-1]
+        into = self._query_dense, self._key_dense, self._value_dense
+        # Outputs before inputs: as these weights lie in memory.
+        kernel = torch.cat([part.kernel.permute(1, 2, 0).flatten(0, 1) for part in into])
+        bias = torch.cat([part.bias.flatten() for part in into])
+        out = self._output_dense
+        whole = torch._native_multi_head_attention(
+            *(x, x, x, size, self.num_heads),
+            *(kernel, bias, out.kernel.permute(2, 0, 1).flatten(1), out.bias),
+            need_weights=False,
+        )
+        return whole[0]
+
     def _attend(
         self, query, key, value, attention_mask, training, return_attention_scores, only_causal
     ):
@@ -658,6 +745,23 @@ class MultiHeadAttention(_Heads):
         # As an attribute `output_shape` would be taken for the shape of the outputs.
         with shown(self, output_shape=self._output_shape):
             return super().get_config()
+
+
+def _is_bare(part, dtype):
+    """Whether a projection's product and bias are all that it does."""
+    return (
+        type(part) is EinsumDense
+        and part._may_be_hot
+        and not part._mixed
+        and not part.lora_enabled
+        and part.activity_regularizer is None
+        and part.kernel.dtype is dtype
+    )
+
+
+def _modules_are_watched():
+    """Whether hooks are set on all modules."""
+    return bool(torch_modules._global_forward_hooks or torch_modules._global_forward_pre_hooks)
 
 
 def _check_steps(value_shape, key_shape):

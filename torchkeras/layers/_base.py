@@ -51,6 +51,7 @@ class CallSignature:
         if self.training_default is inspect.Parameter.empty:
             self.training_default = None
         self.masks = [n for n in known if n == "mask" or n.endswith("_mask")]
+        self.masks_of_first = [n for n in self.masks if n in ("mask", f"{self.first}_mask")]
         self.variadic = any(p.kind is p.VAR_KEYWORD for p in parameters)
 
     def bind(self, args: tuple, kwargs: dict) -> dict[str, Any]:
@@ -367,17 +368,19 @@ class Layer(Stateful, Operation):
 
     def forward(self, *args, **kwargs):
         """Keras's protocol around `call`: the common case first, `_call_slow` for all others."""
-        if self._hot and len(args) == 1 and not kwargs:
+        if self._hot and len(args) == 1 and not kwargs and not _scopes._stacks.stateless:
             x = args[0]
             if (
                 x.dtype is self._hot_dtype
                 and x.dim() == self._hot_rank
                 and (self._hot_axis is None or x.shape[self._hot_axis] == self._hot_size)
-                and getattr(x, "_keras_mask", None) is None
                 if type(x) is Tensor
                 else self._is_hot_list(x)
             ):
-                return self._call_hot(x)
+                mask = getattr(x, "_keras_mask", None)
+                if mask is None and not self._hot_makes_masks:
+                    return self._call_hot(x)
+                return self._call_masked(x, mask)
         return self._call_slow(args, kwargs)
 
     def _call_hot(self, x):
@@ -389,6 +392,20 @@ class Layer(Stateful, Operation):
         except Exception as error:
             self._note_call(error, (x,), {})
             raise
+
+    def _call_masked(self, x, mask):
+        """`_call_hot` of a tensor with a mask, or of a layer that makes one."""
+        signature = self._call_signature
+        kwargs = {"training": self._phase()} if signature.takes_training else {}
+        if mask is not None:
+            kwargs.update(dict.fromkeys(signature.masks_of_first, mask))
+        try:
+            outputs = self.call(x, **kwargs)
+        except Exception as error:
+            self._note_call(error, (x,), kwargs)
+            raise
+        self._set_masks(x, outputs, mask)
+        return outputs
 
     def _is_hot_list(self, x) -> bool:
         """Whether a call with `x`, no tensor, is a common one too: with a list of tensors."""
@@ -404,9 +421,11 @@ class Layer(Stateful, Operation):
 
     def _phase(self) -> bool:
         """Whether this call trains, where it was not said: as the enclosing call does, else as the
-        module is set."""
+        module is set; a loop such as `fit` says it in the model's call, and nowhere else."""
         training = call_context.training
-        return self.training if training is None else training
+        if training is None:
+            return self.training and call_context.loop is None
+        return training
 
     def _call_slow(self, args: tuple, kwargs: dict):
         args, kwargs = self._standardized(args, kwargs)
@@ -606,7 +625,8 @@ class Layer(Stateful, Operation):
 
     def _heat(self, args: tuple, kwargs: dict) -> None:
         """Finds out whether `forward` may take its short way from now on."""
-        x = args[0] if len(args) == 1 and not kwargs.keys() - {"training"} else None
+        filled_in = {"training", *self._call_signature.masks_of_first}
+        x = args[0] if len(args) == 1 and not kwargs.keys() - filled_in else None
         spec = self.input_spec
         axes = None
         if spec is None:
@@ -617,12 +637,11 @@ class Layer(Stateful, Operation):
             (type(x) is Tensor or (type(x) is list and x and spec is None))
             and axes is not None
             and len(axes) <= 1
-            and (self._keeps_masks or not self._makes_masks)
             and self.activity_regularizer is None
             and self._may_be_hot
             and type(self).forward.__code__ is Layer.forward.__code__
             and not self._call_signature.training_default
-            and not self._modules
+            and self._calls_no_layer()
             and not self._remat_mode
             and not self._mixed
             and _scopes.stateless_scope() is None
@@ -633,6 +652,11 @@ class Layer(Stateful, Operation):
         self.__dict__.update(
             _hot=hot, _hot_dtype=dtype, _hot_rank=rank, _hot_axis=axis, _hot_size=size
         )
+        self.__dict__["_hot_makes_masks"] = self._makes_masks and not self._keeps_masks
+
+    def _calls_no_layer(self) -> bool:
+        """Whether `call` computes everything by itself, so that no layer has to know the phase."""
+        return not self._modules
 
     def _cool(self) -> None:
         """From now on every call goes through the whole protocol."""
@@ -688,7 +712,10 @@ class Layer(Stateful, Operation):
     def symbolic_call(self, *args, **kwargs):
         """Records a node and returns its symbolic outputs; builds the layer where needed."""
         with self._open_name_scope():
-            inputs = args[0] if args else kwargs.get(self._call_signature.first)
+            signature = self._call_signature
+            if not (signature.takes_training or signature.variadic or self._modules):
+                kwargs.pop("training", None)  # as in eager calls; no layer inside asks for it
+            inputs = args[0] if args else kwargs.get(signature.first)
             check_inputs(self.input_spec, inputs, self.name)
             if not self.built:
                 self._build_for(args, kwargs)
@@ -696,8 +723,15 @@ class Layer(Stateful, Operation):
             return Operation.symbolic_call(self, *args, **kwargs)
 
     def compute_output_spec(self, *args, **kwargs):
+        shape = None
         if not _same_code(type(self).compute_output_shape, Layer.compute_output_shape):
-            shape = self._stated_output_shape(args, kwargs)
+            try:
+                shape = self._stated_output_shape(args, kwargs)
+            except AttributeError as error:
+                # Keras 2 asked after `call`, which may set what the answer is made from.
+                if error.obj is not self:
+                    raise
+        if shape is not None:
             outputs = tree.map_shape_structure(
                 lambda s: KerasTensor(s, dtype=self.compute_dtype), shape
             )

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from torchkeras import activations, constraints, initializers, random, regularizers
 from torchkeras._errors import positive_int
+from torchkeras._symbolic import running_on_meta
 from torchkeras._variable import Variable
 from torchkeras.layers._base import Layer
 from torchkeras.layers._recurrent_kernels import GRUOverTime
@@ -171,7 +172,8 @@ class RecurrentCell(DropoutCell):
     def get_initial_state(self, batch_size=None):
         """The states to begin with: zeros."""
         shape = (batch_size, self.units)
-        dtype, device = self._torch_compute_dtype, self._device()
+        known = self.built and not running_on_meta()
+        dtype, device = self._torch_compute_dtype, self.kernel.device if known else self._device()
         return [torch.zeros(shape, dtype=dtype, device=device) for _ in range(self.states_count)]
 
     states_count = 1
@@ -377,9 +379,6 @@ class LSTMCell(RecurrentCell):
 
     def _run_kernel(self, x, states, weights, batch_first, padding):
         parameters = _torch_parameters(weights)
-        if len(parameters) == 4:
-            # torch has two biases, Keras one.
-            parameters[3] = torch.zeros_like(parameters[2], requires_grad=False)
         if padding is not None:
             # An input that shuts the input gate and opens the forget gate makes the carry stay as
             # it is.
@@ -525,11 +524,10 @@ def _reset_first(weight):
 def _torch_parameters(weights):
     kernel, recurrent_kernel, bias = weights
     parameters = [kernel.T, recurrent_kernel.T]
-    return (
-        parameters
-        if bias is None
-        else [*parameters, bias, torch.zeros_like(bias, requires_grad=False)]
-    )
+    if bias is not None:
+        # torch has two biases, Keras one.
+        parameters += [bias, torch.zeros_like(bias, requires_grad=False)]
+    return parameters
 
 
 def _run_torch(kernel, x, states, parameters, batch_first):

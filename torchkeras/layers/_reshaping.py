@@ -4,7 +4,7 @@ import math
 
 import torch.nn.functional as F
 
-from torchkeras import config
+from torchkeras import _dtypes, config
 from torchkeras._errors import int_tuple, one_of, positive_int, received
 from torchkeras._symbolic import KerasTensor
 from torchkeras.layers._base import Layer
@@ -83,7 +83,8 @@ class Reshape(Layer):
 
     # By hand: an unknown size of the inputs says nothing about those of the outputs.
     def compute_output_spec(self, inputs):
-        return KerasTensor(self._resolved(inputs.shape), inputs.dtype)
+        dtype = self.compute_dtype if _dtypes.is_float(inputs.dtype) else inputs.dtype
+        return KerasTensor(self._resolved(inputs.shape), dtype)
 
     def _resolved(self, input_shape):
         batch, *sizes = input_shape

@@ -43,13 +43,17 @@ class _Valid:
 
     def __init__(self, mask):
         self.mask = mask
-        batch = mask.shape[0]
-        self.seen = mask.cumsum(1)
-        self.count = self.seen[:, -1:]
-        self.row = torch.arange(batch, device=mask.device).unsqueeze(1)
         # To ask is worth it where nobody has to wait for the answer.
         is_known = mask.is_cpu and not torch.compiler.is_compiling()
         self.are_in_front = is_known and not bool((mask[:, 1:] > mask[:, :-1]).any())
+        self.seen = None if self.are_in_front else mask.cumsum(1)
+        self.count = mask.sum(1, keepdim=True) if self.are_in_front else self.seen[:, -1:]
+        # Then a row has valid steps if its first step is one.
+        self.is_everywhere = self.are_in_front and bool(mask[:, :1].all())
+
+    def rows(self):
+        """Numbers of the rows: (batch, 1)."""
+        return torch.arange(self.mask.shape[0], device=self.mask.device).unsqueeze(1)
 
     def to_front(self, x, backwards):
         """The steps of `x` (batch, steps, features), valid ones first: (steps, batch, features)."""
@@ -62,7 +66,7 @@ class _Valid:
         order = torch.empty_like(place).scatter_(1, place, each)
         order = steps - 1 - order if backwards else order
         # As a lookup in a table: its backward pass is the fastest that torch has.
-        return F.embedding((order + self.row * steps).T, x.reshape(batch * steps, -1))
+        return F.embedding((order + self.rows() * steps).T, x.reshape(batch * steps, -1))
 
     def back(self, outputs, zero):
         """Outputs (steps, batch, features) at the places of their steps: (batch, steps, features).
@@ -70,16 +74,16 @@ class _Valid:
         At a step that is not valid stands the output before it, or zero.
         """
         steps, batch, size = outputs.shape
-        index = (self.seen - 1).clamp(min=0) * batch + self.row
+        seen = self.mask.cumsum(1) if self.seen is None else self.seen
+        index = (seen - 1).clamp(min=0) * batch + self.rows()
         placed = F.embedding(index, outputs.reshape(steps * batch, size))
-        return torch.where((self.mask if zero else self.seen > 0).unsqueeze(-1), placed, 0.0)
+        return torch.where((self.mask if zero else seen > 0).unsqueeze(-1), placed, 0.0)
 
     def last(self, outputs, otherwise):
         """The output of the last valid step (batch, features); `otherwise` for rows without one."""
-        steps, batch, size = outputs.shape
-        index = ((self.count - 1).clamp(min=0) * batch + self.row).squeeze(1)
-        found = F.embedding(index, outputs.reshape(steps * batch, size))
-        return torch.where(self.count > 0, found, otherwise)
+        place = self.count - 1 if self.is_everywhere else (self.count - 1).clamp(min=0)
+        found = outputs.gather(0, place.expand(-1, outputs.shape[2]).unsqueeze(0)).squeeze(0)
+        return found if self.is_everywhere else torch.where(self.count > 0, found, otherwise)
 
     def padding(self):
         """True where a place holds no valid step: (steps, batch)."""
@@ -234,6 +238,7 @@ class RNN(Layer):
     torch.Size([2, 2])
     """
 
+    _keeps_masks = True
     _config_if_given = ("activity_regularizer",)
     use_cudnn = "auto"
     # What a cell is given at each step besides: the constants of Keras 2.
@@ -386,7 +391,9 @@ class RNN(Layer):
         output = outputs if self.return_sequences else last
         # A cell may compute in a dtype of its own.
         dtype = self._torch_compute_dtype
-        output, states = output.to(dtype), tree.map_structure(lambda s: s.to(dtype), states)
+        output = output.to(dtype)
+        if self.return_state or self.stateful:
+            states = tree.map_structure(lambda s: s.to(dtype), states)
         if self.stateful:
             for variable, state in zip(
                 tree.flatten(self.states), tree.flatten(states), strict=True
@@ -422,7 +429,10 @@ class RNN(Layer):
             initial_state = self.get_initial_state(sequences.shape[0])
         states = list(initial_state) if tree.is_nested(initial_state) else [initial_state]
         dtype = getattr(self.cell, "_torch_compute_dtype", self._torch_compute_dtype)
-        return tree.map_structure(lambda s: torch.as_tensor(s).to(sequences.device, dtype), states)
+        device = sequences.device
+        if all(type(s) is torch.Tensor and s.dtype is dtype and s.device == device for s in states):
+            return states
+        return tree.map_structure(lambda s: torch.as_tensor(s).to(device, dtype), states)
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         """Runs the cell over all steps; for subclasses to replace.
@@ -470,6 +480,9 @@ class RNN(Layer):
         cells = list(self.cell.cells) if type(self.cell) is StackedRNNCells else [self.cell]
         return cells if all(isinstance(c, RecurrentCell) and c._is_own() for c in cells) else None
 
+    def _calls_no_layer(self):
+        return self._chain() is not None
+
     def _is_fused(self, cell, training):
         return self.use_cudnn is not False and cell._fusable(training) and not _untraceable(cell)
 
@@ -501,10 +514,12 @@ class RNN(Layer):
                 x.flip(1) if backwards else x, states, weights, True, None
             )
             return (outputs if keep_all else outputs[:, -1]), states
-        padding = valid.padding() if self.return_state or self.stateful else None
+        states_count = self.return_state or self.stateful
+        padding = valid.padding() if states_count else None
         x = valid.to_front(x, backwards)
         outputs, last = cell._run_kernel(x, states, weights, False, padding)
-        last[0] = valid.last(outputs, states[0])
+        if states_count:
+            last[0] = valid.last(outputs, states[0])
         if keep_all:
             return valid.back(outputs, self.zero_output_for_mask), last
         output = valid.last(outputs, 0.0)

@@ -27,8 +27,15 @@ def run_graph(model, inputs, mask=None):
                 x._keras_mask = m
     flat = standardized_inputs(flat, function.inputs)
     if model._extras is not None and not any(isinstance(x, KerasTensor) for x in flat):
-        return function.pack(model._extras.run(flat))
-    return function.pack(function.run(flat))
+        run = model._extras.run
+    else:
+        run = function.run
+    return without_list_of_one(function.pack(run(flat)))
+
+
+def without_list_of_one(outputs):
+    """A model made with `outputs=[x]` gives its one tensor, as one made with `outputs=x`."""
+    return outputs[0] if type(outputs) in (list, tuple) and len(outputs) == 1 else outputs
 
 
 def _in_order(model, inputs) -> list:

@@ -18,7 +18,13 @@ from torchkeras._symbolic import KerasTensor, infer_spec
 from torchkeras._training.trainer import Trainer
 from torchkeras.layers._base import Layer
 from torchkeras.models._function import Function, source_operation
-from torchkeras.models._graph import adopt_graph, graph_config, graph_from_config, run_graph
+from torchkeras.models._graph import (
+    adopt_graph,
+    graph_config,
+    graph_from_config,
+    run_graph,
+    without_list_of_one,
+)
 from torchkeras.models._summary import print_summary
 from torchkeras.saving import _yaml, load_weights, save_model, save_weights
 
@@ -179,7 +185,8 @@ class Model(Trainer, Layer):
                 context.depth += 1
                 try:
                     usual = not self._graph_makes_masks and not any_global_hooks()
-                    return self._function.pack(self._function.run(args, usual))
+                    outputs = self._function.pack(self._function.run(args, usual))
+                    return without_list_of_one(outputs)
                 finally:
                     context.depth -= 1
         return super().forward(*args, **kwargs)
@@ -205,6 +212,9 @@ class Model(Trainer, Layer):
         self._check_super_called()
         if self._function is not None:
             return
+        if not _is_default(type(self).build):
+            # A `build` that the class has written calls this one; `call` is not to start it again.
+            self.built = True
         shapes = input_shape
         symbolic = tree.map_shape_structure(
             lambda shape: KerasTensor(shape, dtype=self.input_dtype), shapes

@@ -99,8 +99,8 @@ def _array_as_tensor(array: np.ndarray, dtype: torch.dtype | None, device: torch
     if name == "bfloat16" or name.startswith("float8"):
         dtype = dtype or getattr(torch, name)
         array = array.astype(np.float32)
-    elif name == "uint32":
-        array = array.astype(np.int64)
+    elif name in ("uint16", "uint32"):
+        array = array.astype(np.int32 if name == "uint16" else np.int64)
     elif array.dtype.kind not in "biufc":
         kind = ValueError if array.dtype.kind in "SU" else TypeError
         raise kind(
@@ -274,10 +274,10 @@ def cast(x: Tensor, dtype) -> Tensor:
 def saturate_cast(x: Tensor, dtype) -> Tensor:
     """`x` with another dtype, values outside of its range set to the nearest inside."""
     x = as_tensor(x)
-    dtype = _dtypes.torch_dtype(dtype)
+    wanted, dtype = dtype, _dtypes.torch_dtype(dtype)
     if x.dtype is torch.bool:
         return x.to(dtype)
-    low, high = _bounds(dtype)
+    low, high = _bounds(wanted)
     own_low, own_high = _bounds(x.dtype)
     low, high = builtins.max(low, own_low), builtins.min(high, own_high)
     if x.dtype.is_floating_point:
@@ -286,7 +286,10 @@ def saturate_cast(x: Tensor, dtype) -> Tensor:
     return torch.clamp(x, low, high).to(dtype)
 
 
-def _bounds(dtype: torch.dtype) -> tuple[int, int]:
+def _bounds(dtype: Any) -> tuple[int, int]:
+    """The least and the largest value, also of dtypes that a wider one of torch holds."""
+    if not isinstance(dtype, torch.dtype):
+        dtype = getattr(torch, _dtypes.standardize_dtype(dtype))
     if dtype is torch.bool:
         return 0, 1
     info = torch.finfo(dtype) if dtype.is_floating_point else torch.iinfo(dtype)

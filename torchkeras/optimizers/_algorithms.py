@@ -453,6 +453,8 @@ class Ftrl(_Algorithm):
         return torch.full_like(variable, value)
 
     def update(self, params, grads, state, lr):
+        if not lr:
+            return  # the rule divides by the rate
         l1 = self.l1_regularization_strength
         l2 = self.l2_regularization_strength + self.beta / (2.0 * lr)
         before = torch._foreach_pow(state.accumulator, -self.learning_rate_power)

@@ -738,6 +738,8 @@ class Optimizer(Configurable):
                 self._variables[:] = [v for v in self._variables if v is not source.variable]
             self._learning_rate = learning_rate
         elif isinstance(source, HostScalar):
+            if isinstance(learning_rate, Tensor):
+                learning_rate = learning_rate.detach()
             source.set(float(learning_rate))
         elif isinstance(source, LearningRateSchedule):
             raise TypeError(

@@ -111,6 +111,16 @@ def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
         archive.add_folder(_archive.ASSETS, assets)
 
 
+def _has_weights_to_come(model) -> bool:
+    """Whether the model is not built, nor one without a `call` whose parts all are: the train steps
+    of a GAN call its two models alone."""
+    if model.built:
+        return False
+    parts = list(model._flatten_layers(include_self=False))
+    only_parts = getattr(model.call, "is_missing", False) and bool(parts)
+    return not (only_parts and all(part.built for part in parts))
+
+
 def _warn_unbuilt(model) -> None:
     if not model.built:
         warnings.warn(
@@ -282,7 +292,7 @@ def save_weights(model, filepath, overwrite=True, max_shard_size=None, **kwargs)
     save_format = kwargs.pop("save_format", None)
     if kwargs:
         raise ValueError(f"Invalid keyword arguments: {kwargs}")
-    if not model.built:
+    if _has_weights_to_come(model):
         raise ValueError(
             "You are saving a model that has not yet been built. Try building the model first by "
             "calling it on some data or by using `build()`."
@@ -350,7 +360,7 @@ def load_weights(model, filepath, skip_mismatch=False, **kwargs):
     skip = list(kwargs.pop("objects_to_skip", None) or ())
     if kwargs:
         raise ValueError(f"Invalid keyword arguments: {kwargs}")
-    if not model.built:
+    if _has_weights_to_come(model):
         raise ValueError(
             "You are loading weights into a model that has not yet been built. Try building the "
             "model first by calling it on some data or by using `build()`."

@@ -41,6 +41,8 @@ KERNEL_LAYOUT = {1: (2, 0, 1), 2: (3, 0, 1, 2), 3: (4, 0, 1, 2, 3)}
 DEPTHWISE_LAYOUT = {1: (1, 2, 0), 2: (2, 3, 0, 1), 3: (3, 4, 0, 1, 2)}
 
 CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+# Fewer than oneDNN computes at once.
+_FEW_CHANNELS = 8
 CONV_TRANSPOSE = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 AVERAGE_POOL = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
@@ -112,6 +114,12 @@ def _conv(x, kernel, bias, strides, padding, data_format, dilation_rate, groups)
     elif padding == "causal":
         rate = dilation_rate if isinstance(dilation_rate, int) else dilation_rate[0]
         x = F.pad(x, (rate * (kernel.shape[2] - 1), 0))
+    few = kernel.shape[1] < _FEW_CHANNELS and x.is_cpu
+    if few and kernel.shape[2:].numel() == 1 and max(_spread(strides, rank)) > 1:
+        # Most of x is not looked at; in the backward pass of few channels torch's oneDNN path
+        # writes past its memory (torch 2.11 to 2.15, channels_last, a stride of 2).
+        x = x[(..., *(slice(None, None, stride) for stride in _spread(strides, rank)))]
+        strides = 1
     y = CONV[rank](x, kernel, bias, strides, pad, dilation_rate, groups)
     return y.permute(TO_LAST[rank]) if last else y
 
@@ -201,11 +209,14 @@ def average_pool_nd(
     strides = strides or pool_size
     pool = AVERAGE_POOL[rank]
     before = after = 0
+    window = _spread(pool_size, rank)
     if padding == "same":
-        before, after = same_padding(x.shape[2:], _spread(pool_size, rank), strides)
-    if before == after:
+        before, after = same_padding(x.shape[2:], window, strides)
+    # torch wants a window in space to fit in the image without its padding.
+    fits = rank < 3 or padding == "valid" or all(n >= w for n, w in zip(x.shape[2:], window))
+    if before == after and fits:
         y = pool(x, pool_size, strides, before, count_include_pad=False)
-    elif not _uneven_at_stride_one(before, after, _spread(strides, rank)):
+    elif fits and not _uneven_at_stride_one(before, after, _spread(strides, rank)):
         y = pool(x, pool_size, strides, before, ceil_mode=True, count_include_pad=False)
     else:
         edges = _torch_pad(before, after)

@@ -101,12 +101,19 @@ def tensordot(x1: Tensor, x2: Tensor, axes=2) -> Tensor:
 
 @op
 def cross(x1: Tensor, x2: Tensor, axisa=-1, axisb=-1, axisc=-1, axis=None) -> Tensor:
-    """Cross product of vectors along `axisa` and `axisb`, put along `axisc`; `axis` sets all."""
+    """Cross product of vectors along `axisa` and `axisb`, put along `axisc`; `axis` sets all.
+
+    The third component of vectors of two is 0; of two such vectors that of the product is given.
+    """
     if axis is not None:
         axisa = axisb = axisc = axis
     x1, x2 = promoted(x1, x2)
-    x1, x2 = torch.broadcast_tensors(x1.movedim(axisa, -1), x2.movedim(axisb, -1))
-    return _product(functools.partial(torch.linalg.cross, dim=-1), x1, x2).movedim(-1, axisc)
+    x1, x2 = x1.movedim(axisa, -1), x2.movedim(axisb, -1)
+    flat = x1.shape[-1] == x2.shape[-1] == 2
+    x1, x2 = (F.pad(x, (0, 1)) if x.shape[-1] == 2 else x for x in (x1, x2))
+    x1, x2 = torch.broadcast_tensors(x1, x2)
+    product = _product(functools.partial(torch.linalg.cross, dim=-1), x1, x2)
+    return product[..., 2] if flat else product.movedim(-1, axisc)
 
 
 @op

@@ -259,7 +259,7 @@ def _edges(x: Tensor, bins: int, bounds) -> Tensor:
     if x.device.type == "meta":
         return x.new_empty(bins + 1)
     if not bounds:
-        bounds = (x.min(), x.max()) if x.numel() else (0.0, 0.0)
+        bounds = (x.min(), x.max()) if x.numel() else (0.0, 1.0)
     low, high = (float(bound) for bound in bounds)
     if low == high:
         low, high = low - 0.5, high + 0.5
@@ -540,4 +540,5 @@ def _cumulative(run, x, axis, dtype) -> Tensor:
         x = x.to(torch.int32)
     if axis is None:
         x, axis = x.flatten(), 0
-    return run(x, canonical_axis(axis, x.ndim), dtype=x.dtype)
+    # A number runs along the one axis that it would have.
+    return run(x, canonical_axis(axis, x.ndim or 1), dtype=x.dtype)
