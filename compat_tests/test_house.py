@@ -286,7 +286,7 @@ OLD_NAMES = {
         "preprocess_input",
     },
     "callbacks": {"BaseLogger"},
-    "legacy": {"generate_legacy_interface"},
+    "legacy": {"generate_legacy_interface", "interfaces"},
     "losses": {"BCE", "LossFunctionWrapper", "bce"},
     "metrics": {"BCE", "MeanRelativeError", "bce"},
     "optimizers": {"Adadelta", "Adamax", "Nadam"},  # in optimizers.legacy
