@@ -447,6 +447,40 @@ def test_fit_step_budget():
     assert calls <= 300
 
 
+def _branches(layers, inputs):
+    found = [layers.Dense(4, activation="relu")(inputs) for _ in range(4)]
+    return layers.Dense(2, activation="softmax")(layers.Concatenate()(found))
+
+
+def _masked(layers, inputs):
+    return layers.Dense(2)(layers.LSTM(4)(layers.Embedding(9, 4, mask_zero=True)(inputs)))
+
+
+def _attention(layers, inputs):
+    x = layers.Embedding(9, 4)(inputs)
+    x = layers.LayerNormalization()(layers.Add()([x, layers.MultiHeadAttention(2, 2)(x, x)]))
+    return layers.Dense(2)(layers.GlobalAveragePooling1D()(x))
+
+
+@pytest.mark.tiny
+@pytest.mark.parametrize(
+    "make, size, budget", [(_branches, 6, 50), (_masked, 7, 100), (_attention, 7, 160)]
+)
+def test_predict_step_budget(make, size, budget):
+    inputs = torchkeras.Input((size,), dtype="float32" if make is _branches else "int64")
+    model = torchkeras.Model(inputs, make(torchkeras.layers, inputs))
+    x = np.random.default_rng(0).integers(1, 9, (320, size))
+    x = x.astype(inputs.dtype)
+
+    def predict(steps):
+        model.predict(x[: 8 * steps], batch_size=8, verbose=0)
+
+    predict(2)
+    calls = (python_calls(predict, 40) - python_calls(predict, 10)) / 30
+    print(f"one predict step of {make.__name__}: {calls:.0f} Python calls")
+    assert calls <= budget
+
+
 # ---------------------------------------------------------------- what an import costs
 
 

@@ -191,6 +191,38 @@ def test_computes_what_keras_computes(make, x):
     same(model.predict(x, verbose=0), oracle(lambda: theirs.predict(x, verbose=0)))
 
 
+def words_model(k):
+    """Masks that layers make, merge in lists, pass on, take by a keyword and as a second tensor."""
+    layers = k.layers
+    words = k.Input((5,), dtype="int64")
+    first = layers.Embedding(7, 4, mask_zero=True)(words)
+    second = layers.Embedding(7, 4, mask_zero=True)(words)
+    both = layers.Concatenate()([layers.Add()([first, second]), second])
+    states = layers.Bidirectional(layers.LSTM(3, return_sequences=True))(both)
+    asked = layers.Attention()([states, layers.Dropout(0.5)(states)])
+    ends = [
+        layers.GRU(3)(states),
+        layers.GlobalAveragePooling1D()(states),
+        layers.GlobalAveragePooling1D()(layers.MultiHeadAttention(2, 2)(both, value=states)),
+        layers.GlobalAveragePooling1D()(asked),
+    ]
+    return k.Model(words, layers.Dense(2)(layers.Concatenate()(ends)))
+
+
+@pytest.mark.parametrize("kind", ["behind", "in front", "holes", "nowhere"])
+def test_masks_through_a_graph(kind):
+    model, theirs = ours(words_model, torchkeras), oracle(words_model, keras)
+    fill(model), oracle(fill, theirs)
+    words = np.random.default_rng(2).integers(1, 7, (6, 5))
+    shown = np.array([[1] * n + [0] * (5 - n) for n in (1, 2, 3, 4, 5, 5)])
+    if kind != "nowhere":
+        words = words * {"behind": shown, "in front": shown[:, ::-1]}.get(kind, [[1, 0, 1, 0, 1]])
+    expected = oracle(lambda: theirs.predict(words, verbose=0))
+    for _ in range(3):  # the first call finds out what the others may leave out
+        np.testing.assert_allclose(model.predict(words, verbose=0), expected, atol=1e-6)
+    np.testing.assert_allclose(values(model(torch.tensor(words))), expected, atol=1e-6)
+
+
 @EVERY_MODEL
 def test_config_is_that_of_keras_and_goes_both_ways(make, x):
     model, theirs = ours(make, torchkeras), oracle(make, keras)

@@ -9,6 +9,7 @@ import torch
 
 import torchkeras
 import torchkeras.tf as tf
+from compat_tests.calls import python_calls
 
 A = np.array([[1.0, -2.0, 3.0], [4.0, 5.0, -6.0]], "float32")
 B = np.array([[2.0, 0.5, 1.0], [1.0, 2.0, 3.0]], "float32")
@@ -234,6 +235,46 @@ def test_variable_takes_tensorflows_arguments():
     assert copy.deepcopy(weight).numpy() == weight.numpy()
     with pytest.raises(ValueError, match="'initial_value' must not be None"):
         tf.Variable()
+
+
+def test_changes_of_a_variable_are_not_recorded():
+    v, w = tf.Variable([[1.0], [2.0]]), tf.Variable([[3.0], [4.0]])
+    with tf.GradientTape() as tape:
+        y = tf.reduce_sum(v * w)
+        assert v.assign_add(w * 2.0) is v and v.is_leaf and torch.is_grad_enabled()
+        with pytest.raises(ValueError, match="Shapes must be equal"):
+            v.assign_sub(tf.constant([1.0]))
+        assert torch.is_grad_enabled()
+    assert v.numpy().tolist() == [[7.0], [10.0]]
+    assert not v.assign_sub(v).numpy().any() and v.requires_grad
+    assert tape.watched_variables() == (v, w) and y.numpy() == 11.0
+
+
+def test_calls_of_a_step_with_a_tape():
+    x, y = tf.ones((4, 2)), tf.ones((4, 1))
+    w, b = tf.Variable(tf.zeros((2, 1))), tf.Variable(tf.zeros((1,)))
+
+    @tf.function
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(y - (tf.matmul(x, w) + b)))
+        grad_w, grad_b = tape.gradient(loss, [w, b])
+        w.assign_sub(grad_w * 0.1)
+        b.assign_sub(grad_b * 0.1)
+        return loss
+
+    step(x, y)
+    assert python_calls(step, x, y) <= 54
+
+
+def test_tensors_as_further_arguments():
+    x, axis = tf.constant(A), tf.constant([0, 1])
+    assert tf.reduce_mean(x, axis).numpy() == pytest.approx(A.mean())
+    assert tf.reduce_sum(x, tf.constant(1)).numpy().tolist() == A.sum(1).tolist()
+    found = tf.matmul(x, x, tf.constant(True)).numpy()
+    np.testing.assert_allclose(found, A.T @ A, rtol=1e-6)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="^matmul: "):
+        tf.matmul(x, x)
 
 
 def test_outside_a_tape_nothing_is_recorded():

@@ -377,14 +377,20 @@ class Layer(Stateful, Operation):
                 if type(x) is Tensor
                 else self._is_hot_list(x)
             ):
-                mask = getattr(x, "_keras_mask", None)
-                if mask is None and not self._hot_makes_masks:
-                    return self._call_hot(x)
-                return self._call_masked(x, mask)
+                return self._call_usual(x)
         return self._call_slow(args, kwargs)
 
+    def _call_usual(self, x):
+        """`call` of what is usual but for its mask."""
+        mask = getattr(x, "_keras_mask", None)
+        if type(x) is list and any([getattr(item, "_keras_mask", None) is not None for item in x]):
+            return self._call_slow((x,), {})
+        if mask is None and not self._hot_makes_masks:
+            return self._call_hot(x)
+        return self._call_masked(x, mask)
+
     def _call_hot(self, x):
-        """`call` without the protocol around it, for what `forward` found usual."""
+        """`call` without the protocol around it, for what `forward` found usual, without masks."""
         try:
             if self._call_signature.takes_training:
                 return self.call(x, training=self._phase())
@@ -414,8 +420,6 @@ class Layer(Stateful, Operation):
         dtype = self._hot_dtype
         for item in x:
             if type(item) is not Tensor or item.dtype is not dtype:
-                return False
-            if getattr(item, "_keras_mask", None) is not None:
                 return False
         return True
 
@@ -475,12 +479,12 @@ class Layer(Stateful, Operation):
 
     def _standardized(self, args: tuple, kwargs: dict):
         """Arguments with arrays as tensors, and floating tensors in the compute dtype."""
-        if len(args) == 1 and type(args[0]) is Tensor:
-            args = (self._converted(args[0]),)
-        else:
-            args = tuple(tree.map_structure(self._converted, a) for a in args)
+        convert = self._converted
+        args = tuple(
+            [convert(a) if type(a) is Tensor else tree.map_structure(convert, a) for a in args]
+        )
         if kwargs:
-            kwargs = {key: tree.map_structure(self._converted, a) for key, a in kwargs.items()}
+            kwargs = {key: tree.map_structure(convert, a) for key, a in kwargs.items()}
         return args, kwargs
 
     def _converted(self, x):
@@ -538,8 +542,8 @@ class Layer(Stateful, Operation):
                     stacklevel=6,
                 )
             return
-        flat = tree.flatten(outputs)
-        if all(getattr(x, "_keras_mask", None) is not None for x in flat):
+        flat = [outputs] if type(outputs) is Tensor else tree.flatten(outputs)
+        if all([getattr(x, "_keras_mask", None) is not None for x in flat]):
             return
         masks = self.compute_mask(inputs, previous)
         masks = [masks] if not isinstance(masks, (list, tuple)) else list(masks)

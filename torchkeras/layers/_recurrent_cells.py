@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from torchkeras import activations, constraints, initializers, random, regularizers
 from torchkeras._errors import positive_int
+from torchkeras._scopes import stateless_scope
 from torchkeras._symbolic import running_on_meta
 from torchkeras._variable import Variable
 from torchkeras.layers._base import Layer
@@ -180,7 +181,10 @@ class RecurrentCell(DropoutCell):
 
     def _weights(self):
         """Kernel, recurrent kernel and bias as they are used: as scopes say, in compute dtype."""
-        return [self._as_used(w) for w in (self.kernel, self.recurrent_kernel, self.bias)]
+        weights = self.kernel, self.recurrent_kernel, self.bias
+        if not self._mixed and stateless_scope() is None:
+            return weights
+        return [self._as_used(w) for w in weights]
 
     def _as_used(self, weight):
         if isinstance(weight, Variable):
@@ -309,7 +313,7 @@ class SimpleRNNCell(RecurrentCell):
         return known and super()._fusable(training)
 
     def _run_kernel(self, x, states, weights, batch_first, padding):
-        kernel = torch._VF.rnn_tanh if plain(self.activation) is torch.tanh else torch._VF.rnn_relu
+        kernel = torch.rnn_tanh if plain(self.activation) is torch.tanh else torch.rnn_relu
         parameters = _torch_parameters(weights)
         return _run_torch(kernel, x, states[0].unsqueeze(0), parameters, batch_first)
 
@@ -385,8 +389,8 @@ class LSTMCell(RecurrentCell):
             x = torch.cat([x, padding.unsqueeze(-1).to(x.dtype)], -1)
             gates = x.new_tensor([-1e4, 1e4, 0.0, 0.0]).repeat_interleave(self.units)
             parameters[0] = torch.cat([parameters[0], gates.unsqueeze(1)], 1)
-        state = tuple(s.unsqueeze(0) for s in states)
-        return _run_torch(torch._VF.lstm, x, state, parameters, batch_first)
+        state = [s.unsqueeze(0) for s in states]
+        return _run_torch(torch.lstm, x, state, parameters, batch_first)
 
 
 def forget_bias(initializer):
@@ -503,7 +507,7 @@ class GRUCell(RecurrentCell):
         parameters = [_reset_first(kernel.T), _reset_first(recurrent_kernel.T)]
         if bias is not None:
             parameters += [_reset_first(bias[0]), _reset_first(bias[1])]
-        return _run_torch(torch._VF.gru, x, states[0].unsqueeze(0), parameters, batch_first)
+        return _run_torch(torch.gru, x, states[0].unsqueeze(0), parameters, batch_first)
 
     def _run_by_hand(self, x, states, weights, batch_first):
         """On the CPU torch goes step by step too, which takes twice the time with gradients."""

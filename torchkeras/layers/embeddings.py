@@ -79,7 +79,7 @@ class Embedding(Lora, Layer):
         if inputs.dtype not in (torch.int32, torch.int64):
             inputs = inputs.to(torch.int32)
         try:
-            vectors = F.embedding(inputs, self.embeddings)
+            vectors = torch.embedding(self.embeddings, inputs)
         except IndexError:
             raise IndexError(self._range_error(inputs)) from None
         if self.lora_enabled:

@@ -393,8 +393,9 @@ def _broadcast_shapes(first, second):
 
 
 def _of_same_rank(inputs):
-    rank = max(x.ndim for x in inputs)
-    if all(x.ndim == rank for x in inputs):
+    ranks = [x.ndim for x in inputs]
+    rank = max(ranks)
+    if min(ranks) == rank:
         return inputs
     return [_with_rank(x, rank) for x in inputs]
 

@@ -7,6 +7,7 @@ which: "fused" or "scan".
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from torchkeras import _symbolic, tree
 from torchkeras._errors import received
@@ -43,13 +44,15 @@ class _Valid:
 
     def __init__(self, mask):
         self.mask = mask
-        # To ask is worth it where nobody has to wait for the answer.
-        is_known = mask.is_cpu and not torch.compiler.is_compiling()
-        self.are_in_front = is_known and not bool((mask[:, 1:] > mask[:, :-1]).any())
+        self.are_in_front = self.is_everywhere = False
+        # To ask is worth it where nobody has to wait for the answer; NumPy gives it soonest.
+        if mask.is_cpu and not torch.compiler.is_compiling():
+            known = mask.numpy()
+            self.are_in_front = not (known[:, 1:] > known[:, :-1]).any()
+            # Then a row has valid steps if its first step is one.
+            self.is_everywhere = self.are_in_front and bool(known[:, :1].all())
         self.seen = None if self.are_in_front else mask.cumsum(1)
         self.count = mask.sum(1, keepdim=True) if self.are_in_front else self.seen[:, -1:]
-        # Then a row has valid steps if its first step is one.
-        self.is_everywhere = self.are_in_front and bool(mask[:, :1].all())
 
     def rows(self):
         """Numbers of the rows: (batch, 1)."""
@@ -387,7 +390,8 @@ class RNN(Layer):
         if _symbolic.running_on_meta():
             return self._on_meta(sequences)
         states = self._first_states(sequences, initial_state)
-        last, outputs, states = self.inner_loop(sequences, states, tree.flatten(mask)[0], training)
+        mask = mask if mask is None or type(mask) is Tensor else tree.flatten(mask)[0]
+        last, outputs, states = self.inner_loop(sequences, states, mask, training)
         output = outputs if self.return_sequences else last
         # A cell may compute in a dtype of its own.
         dtype = self._torch_compute_dtype
@@ -430,7 +434,7 @@ class RNN(Layer):
         states = list(initial_state) if tree.is_nested(initial_state) else [initial_state]
         dtype = getattr(self.cell, "_torch_compute_dtype", self._torch_compute_dtype)
         device = sequences.device
-        if all(type(s) is torch.Tensor and s.dtype is dtype and s.device == device for s in states):
+        if all([type(s) is Tensor and s.dtype is dtype and s.device == device for s in states]):
             return states
         return tree.map_structure(lambda s: torch.as_tensor(s).to(device, dtype), states)
 
@@ -442,7 +446,8 @@ class RNN(Layer):
             states.
         """
         if mask is not None:
-            mask = mask.reshape(mask.shape[:2]).to(torch.bool)
+            if mask.dim() > 2 or mask.dtype is not torch.bool:
+                mask = mask.reshape(mask.shape[:2]).to(torch.bool)
             if self.go_backwards:
                 mask = mask.flip(1)
         output, states = self._over_time(sequences, initial_state, mask, training)
@@ -456,17 +461,17 @@ class RNN(Layer):
         if chain is None:
             outputs, states = self._scan_any(sequences, states, mask, training)
             return (torch.stack(outputs, 1) if self.return_sequences else outputs[-1]), states
-        self._check_cudnn(training)
-        valid = None
-        if mask is not None and any(self._is_fused(cell, training) for cell in chain):
-            valid = _Valid(mask)
+        if self.use_cudnn is True:
+            self._check_cudnn(training)
+        fused = [self._is_fused(cell, training) for cell in chain]
+        valid = _Valid(mask) if mask is not None and True in fused else None
         stacked = chain[0] is not self.cell
         x, backwards, last_states = sequences, self.go_backwards, []
-        for cell, own in zip(chain, states if stacked else [states], strict=True):
+        for cell, own, is_fused in zip(chain, states if stacked else [states], fused, strict=True):
             inner = cell is not chain[-1]
             own = own if isinstance(own, (list, tuple)) else [own]
             x = x.to(cell._torch_compute_dtype)
-            run = self._fused if self._is_fused(cell, training) else self._scanned
+            run = self._fused if is_fused else self._scanned
             x, own = run(
                 cell, x, list(own), mask, valid, backwards, training, inner or self.return_sequences
             )
@@ -477,8 +482,9 @@ class RNN(Layer):
 
     def _chain(self):
         """The cells to run one after the other over all steps; None where step by step."""
-        cells = list(self.cell.cells) if type(self.cell) is StackedRNNCells else [self.cell]
-        return cells if all(isinstance(c, RecurrentCell) and c._is_own() for c in cells) else None
+        cell = self.cell
+        cells = list(cell.cells) if type(cell) is StackedRNNCells else [cell]
+        return cells if all([isinstance(c, RecurrentCell) and c._is_own() for c in cells]) else None
 
     def _calls_no_layer(self):
         return self._chain() is not None
@@ -496,7 +502,7 @@ class RNN(Layer):
         return "fused" if fused else "scan"
 
     def _check_cudnn(self, training):
-        if self.use_cudnn is True and not self.cell._fusable(training):
+        if not self.cell._fusable(training):
             raise ValueError(
                 "use_cudnn=True was specified, but cuDNN is not supported for this layer "
                 "configuration "
@@ -563,10 +569,10 @@ class RNN(Layer):
 def _untraceable(cell):
     """Whether `torch.compile` is at work on what it fails at: training torch's LSTM for the CPU."""
     return (
-        torch.compiler.is_compiling()
-        and not torch.compiler.is_exporting()
+        isinstance(cell, LSTMCell)
         and torch.is_grad_enabled()
-        and isinstance(cell, LSTMCell)
+        and torch.compiler.is_compiling()
+        and not torch.compiler.is_exporting()
         and cell.kernel.device.type == "cpu"
     )
 

@@ -200,15 +200,15 @@ def accepting(function: Callable, rule: Rule) -> Callable:
     is_method = bool(parameters) and parameters[0].name in ("self", "cls")
     by_place = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY)
     names = [p.name for p in parameters if p.kind in by_place][is_method:]
-    looks_at_places = bool(rule.order)
+    looks_at_places, always = bool(rule.order), tuple(rule.always.items())
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
-        if (looks_at_places and len(args) > 1) or not rule.old.isdisjoint(kwargs):
+        if (looks_at_places and len(args) > 1) or (kwargs and not rule.old.isdisjoint(kwargs)):
             head = args[:1] if is_method else ()
             args, kwargs = rule.modern(args[len(head) :], kwargs, names)
             args = head + args
-        for name, value in rule.always.items():
+        for name, value in always:
             if names.index(name) >= len(args) - is_method:
                 kwargs.setdefault(name, value)
         return function(*args, **kwargs)

@@ -146,11 +146,11 @@ class Function(Operation):
     # ---- running ---------------------------------------------------------------------------------
 
     def _make_plan(self) -> list[tuple]:
-        """The calls in order, as tuples (operation, sources, single, args, kwargs, targets, done).
+        """The calls in order, as tuples (operation, sources, args, kwargs, targets, done).
 
-        Values live in numbered slots. `sources` are the slots of a call with one tensor or one list
-        of tensors as its only argument, None for other calls; `done` are the slots that nothing
-        later needs.
+        Values live in numbered slots. `sources` is the slot, or the list of slots, of a call with
+        one tensor or one list of tensors as its only argument; None for other calls. `done` are the
+        slots that nothing later needs.
         """
         slots: dict[int, int] = {}
 
@@ -163,9 +163,9 @@ class Function(Operation):
         for node in self._nodes:
             if self._is_source(node):
                 continue
-            simple = _single_argument(node)
-            sources = None if simple is None else [slot(x) for x in simple]
-            single = simple is not None and isinstance(node.args[0], KerasTensor)
+            sources = None
+            if _is_simple(node):
+                sources = tree.map_structure(slot, node.args[0])
             template = tree.map_structure(
                 lambda x: _Slot(slot(x)) if isinstance(x, KerasTensor) else x,
                 (node.args, node.kwargs),
@@ -177,7 +177,6 @@ class Function(Operation):
                 [
                     node.operation,
                     sources,
-                    single,
                     *template,
                     targets[0] if one else targets,
                     used,
@@ -191,28 +190,25 @@ class Function(Operation):
         self._slot_count = len(slots)
         return [tuple(step) for step in plan]
 
-    def run(self, inputs: Sequence, usual: bool = False) -> list:
+    def run(self, inputs: Sequence, short: Callable | None = None) -> list:
         """The flat outputs for flat inputs; each operation is called as when the graph was made.
 
         Args:
-            usual: the inputs have the shapes and dtypes that the graph was made for, and no masks.
-                Then a layer that would take its short way (see `Layer.forward`) will find all that
-                it asks for as it wants it, and its `call` runs at once.
+            short: how layers are called that have a short way (see `Layer.forward`), without asking
+                whether they may take it: for inputs that have the shapes and dtypes that the graph
+                was made for, and no masks.
         """
         if self._plan is None:
             self._plan = self._make_plan()
         values = [None] * self._slot_count
         for position, value in zip(self._input_slots, inputs, strict=True):
             values[position] = value
-        for operation, sources, single, args, kwargs, target, done in self._plan:
+        for operation, sources, args, kwargs, target, done in self._plan:
             if sources is None:
-                args, kwargs = tree.map_structure(
-                    lambda x: values[x.index] if type(x) is _Slot else x, (args, kwargs)
-                )
-                result = operation(*args, **kwargs)
+                result = operation(*_filled(args, values), **_filled(kwargs, values))
             else:
-                x = values[sources[0]] if single else [values[s] for s in sources]
-                result = operation._call_hot(x) if usual and operation._hot else operation(x)
+                x = values[sources] if type(sources) is int else [values[s] for s in sources]
+                result = short(operation, x) if short and operation._hot else operation(x)
             if type(target) is int:
                 values[target] = result
             else:
@@ -331,16 +327,27 @@ class _Slot:
         return _Slot, (self.index,)
 
 
-def _single_argument(node: Node) -> list[KerasTensor] | None:
-    """The tensors of a call whose only argument is a tensor or a flat list of tensors."""
+def _filled(template: Any, values: list):
+    """A nest with values in the place of its slots."""
+    kind = type(template)
+    if kind is _Slot:
+        return values[template.index]
+    if kind is tuple or kind is list:
+        return kind([_filled(x, values) for x in template])
+    if kind is dict:
+        return {key: _filled(x, values) for key, x in template.items()}
+    if tree.is_nested(template):
+        return tree.map_structure(lambda x: _filled(x, values), template)
+    return template
+
+
+def _is_simple(node: Node) -> bool:
+    """Whether the only argument of a call is a tensor or a flat list of tensors."""
     if node.kwargs or len(node.args) != 1:
-        return None
+        return False
     (argument,) = node.args
-    if isinstance(argument, KerasTensor):
-        return [argument]
-    if type(argument) is list and all(isinstance(x, KerasTensor) for x in argument):
-        return argument
-    return None
+    tensors = argument if type(argument) is list else [argument]
+    return all(isinstance(x, KerasTensor) for x in tensors)
 
 
 def _tensors(result: Any) -> list:

@@ -107,6 +107,8 @@ def set_function(model, function: Function | None) -> None:
         _graph_makes_masks=plain and any(_makes_masks(o) for o in function.operations),
         _graph_shape=first.shape[1:] if plain else None,
         _graph_dtype=torch_dtype(first.dtype) if plain else None,
+        _graph_gives_one=plain
+        and isinstance(without_list_of_one(function._outputs_struct), KerasTensor),
     )
 
 

@@ -184,9 +184,13 @@ class Model(Trainer, Layer):
                     self._clear_losses()
                 context.depth += 1
                 try:
-                    usual = not self._graph_makes_masks and not any_global_hooks()
-                    outputs = self._function.pack(self._function.run(args, usual))
-                    return without_list_of_one(outputs)
+                    function, short = self._function, None
+                    if not any_global_hooks():
+                        short = Layer._call_usual if self._graph_makes_masks else Layer._call_hot
+                    outputs = function.run(args, short)
+                    if self._graph_gives_one:
+                        return outputs[0]
+                    return without_list_of_one(function.pack(outputs))
                 finally:
                     context.depth -= 1
         return super().forward(*args, **kwargs)

@@ -164,7 +164,8 @@ def binary(path: str, function: Callable[..., Tensor]) -> Callable[..., Any]:
     def call(x, y, name=None):
         return function(*matched(x, y))
 
-    return _titled(call, path, "of two tensors, element by element with broadcasting", function)
+    what = "of two tensors, element by element with broadcasting"
+    return _titled(call, path, what, function, count=2)
 
 
 def reduction(
@@ -184,12 +185,14 @@ def reduction(
             return of_all(x)
         return function(x, int_axes(axis, x), bool(keepdims))
 
-    return _titled(call, path, "over the given axes, all of them by default")
+    return _titled(call, path, "over the given axes, all of them by default", of_all)
 
 
-def _titled(call: Callable, path: str, what: str, on_tensors: Callable | None = None) -> Callable:
+def _titled(
+    call: Callable, path: str, what: str, on_tensors: Callable | None, count: int = 1
+) -> Callable:
     name = path.rpartition(".")[2]
     call.__name__ = call.__qualname__ = name
     call.__module__ = f"{__package__}.{path.rpartition('.')[0]}".rstrip(".")
     call.__doc__ = f"`{name}` {what}."
-    return facade(call, f"tf.{path}", on_tensors)
+    return facade(call, f"tf.{path}", on_tensors, count)

@@ -34,7 +34,8 @@ class Function:
         self._run = torch.compile(python_function) if jit_compile else python_function
 
     def __call__(self, *args, **kwargs):
-        args = [_argument(a) if type(a) is np.ndarray else a for a in args]
+        if np.ndarray in map(type, args):
+            args = [_argument(a) if type(a) is np.ndarray else a for a in args]
         if self.input_signature is not None:
             args = self._checked(args)
         return sealed(self._run(*args, **kwargs))

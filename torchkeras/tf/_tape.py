@@ -4,7 +4,7 @@ import contextlib
 import functools
 import gc
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -80,13 +80,14 @@ class GradientTape:
                 "Tape is still recording, This can happen if you try to re-enter an "
                 "already-active tape."
             )
-        if _tapes.open:
+        tapes = _tapes.open
+        if tapes:
             self._is_shared = True
-            for tape in _tapes.open:
+            for tape in tapes:
                 tape._is_shared = True
         self._is_used = False
         self._first_operation = _get_sequence_nr()
-        _tapes.open.append(self)
+        tapes.append(self)
         self._recording = _scopes.recording().__enter__()
         return self
 
@@ -161,13 +162,14 @@ class GradientTape:
             RuntimeError: a tape that is not persistent is asked a second time.
         """
         self._begin_use()
-        is_flat = type(sources) is list and all([type(x) in TENSORS for x in sources])
-        flat = sources if is_flat else tree.flatten(sources)
+        is_flat = type(sources) is list and TENSORS.issuperset(map(type, sources))
+        flat = sources if is_flat else _flat(sources)
         if output_gradients is None and isinstance(target, Tensor):
-            found = self._gradients([target], flat, [None])
+            pairs = [(target, None)]
         else:
             targets = [t for t in tree.flatten(target) if isinstance(t, Tensor)]
-            found = self._gradients(targets, flat, _factors(output_gradients, targets))
+            pairs = zip(targets, _factors(output_gradients, targets))
+        found = self._gradients(pairs, flat)
         if unconnected_gradients != UnconnectedGradients.NONE:
             found = [_or_zero(g, x, unconnected_gradients) for g, x in zip(found, flat)]
         return found if is_flat else tree.pack_sequence_as(sources, found)
@@ -185,7 +187,7 @@ class GradientTape:
         The shape of a result is the target's, then the source's.
         """
         self._begin_use()
-        flat = tree.flatten(sources)
+        flat = _flat(sources)
         with torch.enable_grad():
             elements = target.reshape(-1).unbind()
         rows = self._rows(elements, flat, unconnected_gradients)
@@ -225,7 +227,7 @@ class GradientTape:
     def _rows(self, targets: Any, sources: list, unconnected_gradients: str) -> list:
         rows = []
         for number, one in enumerate(targets, 1):
-            found = self._gradients([one], sources, [None], keep=number < len(targets))
+            found = self._gradients([(one, None)], sources, keep=number < len(targets))
             rows.append([_or_zero(g, x, unconnected_gradients) for g, x in zip(found, sources)])
         return rows
 
@@ -239,13 +241,13 @@ class GradientTape:
         if self._recording is not None and not self._persistent:
             self.__exit__()
 
-    def _gradients(self, targets: list, sources: list, factors: list, keep: bool = False) -> list:
-        """A gradient, or None, for each source."""
-        pairs = [(t, f) for t, f in zip(targets, factors) if t.requires_grad]
+    def _gradients(self, pairs: Iterable, sources: list, keep: bool = False) -> list:
+        """A gradient, or None, for each source; `pairs` are targets and factors, None for 1."""
+        pairs = [(t, torch.ones_like(t) if f is None else f) for t, f in pairs if t.requires_grad]
         borrowed = [x for x in self._borrowed if not x.requires_grad] if self._borrowed else ()
         for x in borrowed:
             x.requires_grad_(True)
-        wanted = [x for x in sources if self._is_source(x)]
+        wanted = [x for x in sources if x.requires_grad and self._is_watched(x)]
         try:
             found = self._computed(pairs, wanted, keep) if pairs and wanted else []
         finally:
@@ -257,30 +259,25 @@ class GradientTape:
         return [by_source.get(id(x)) for x in sources]
 
     def _computed(self, pairs: list, sources: list, keep: bool) -> list:
+        targets, factors = zip(*pairs)
         is_recorded = bool(_tapes.open) and torch.is_grad_enabled()
         keep = keep or is_recorded or self._persistent or self._is_shared
-        targets = [target for target, _ in pairs]
-        factors = [torch.ones_like(t) if f is None else f for t, f in pairs]
         if is_dynamo_compiling():
             found = torch.autograd.grad(targets, sources, factors, keep, is_recorded, True)
         else:
             # What `torch.autograd.grad` comes to; its checks take as long as a small model.
             found = _engine_run_backward(
-                tuple(targets),
-                tuple(factors),
+                targets,
+                factors,
                 keep,
                 is_recorded,
                 tuple(sources),
                 allow_unreachable=True,
                 accumulate_grad=False,
             )
-        return [None if g is None else sealed(g) for g in found]
+        return [sealed(g) for g in found]
 
-    def _is_source(self, x: Any) -> bool:
-        if not isinstance(x, Tensor):
-            raise TypeError(f"Sources must be tensors or variables. Received: {x!r}")
-        if not x.requires_grad:
-            return False
+    def _is_watched(self, x: Tensor) -> bool:
         # Of the class: asking an instance calls a method of torch's in Python.
         if self._watches_variables and issubclass(type(x), Parameter):
             return True
@@ -308,6 +305,14 @@ def _variables_used(operations: range) -> list[Tensor]:
             elif following is not None:
                 nodes.append(following)
     return sorted(first_use, key=first_use.get)
+
+
+def _flat(sources: Any) -> list:
+    flat = tree.flatten(sources)
+    for x in flat:
+        if not isinstance(x, Tensor):
+            raise TypeError(f"Sources must be tensors or variables. Received: {x!r}")
+    return flat
 
 
 def _factors(output_gradients: Any, targets: list) -> list:

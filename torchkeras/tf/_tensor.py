@@ -198,7 +198,7 @@ def to_numpy(tensor: Tensor) -> Any:
 
 
 _SHAPE = Tensor.shape.__get__
-_DTYPE = Tensor.dtype.__get__
+DTYPE = Tensor.dtype.__get__
 _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 _WIDE_INTEGERS = (torch.int32, torch.int64)
 
@@ -219,8 +219,6 @@ def floor_divided(x: Any, y: Any) -> Tensor:
 
 
 _OPERANDS = (float, int, Tensor, complex, KerasTensor)
-# Those that are most common, by type.
-_PLAIN_OPERANDS = {float, int, Tensor}
 
 
 def _operand(self: Tensor, other: Any) -> Any:
@@ -230,7 +228,7 @@ def _operand(self: Tensor, other: Any) -> Any:
     array = np.asarray(other)
     if array.dtype.kind not in "biufc":
         raise TypeError(f"Cannot compute with {type(other).__name__}. Received: {other!r}")
-    return torch.as_tensor(array, dtype=_DTYPE(self), device=self.device)
+    return torch.as_tensor(array, dtype=DTYPE(self), device=self.device)
 
 
 def _operator(function: Callable, is_reflected: bool = False) -> Callable:
@@ -239,13 +237,14 @@ def _operator(function: Callable, is_reflected: bool = False) -> Callable:
         def method(self, other):
             other = _operand(self, other)
             if not isinstance(other, (Tensor, KerasTensor)):  # noqa: UP038
-                other = torch.as_tensor(other, dtype=_DTYPE(self), device=self.device)
+                other = torch.as_tensor(other, dtype=DTYPE(self), device=self.device)
             return sealed(function(other, self))
 
     else:
 
         def method(self, other):
-            if type(other) not in _PLAIN_OPERANDS:
+            kind = type(other)
+            if kind not in TENSORS and kind is not float and kind is not int:
                 other = _operand(self, other)
             return sealed(function(self, other))
 
@@ -345,7 +344,7 @@ class EagerTensor(Tensor):
     def dtype(self) -> DType:
         """The dtype. Libraries see torch's own, as torch's functions take no other; it is also
         `tensor.dtype.torch`."""
-        dtype = _DTYPE(self)
+        dtype = DTYPE(self)
         return dtype if is_library(sys._getframe(1)) else as_dtype(dtype)
 
     def get_shape(self) -> TensorShape:
@@ -577,27 +576,29 @@ functions: dict[str, Callable] = {}
 
 # Types of tensors that exist, to which the file of variables adds its own.
 TENSORS = {EagerTensor, Tensor, _variable.Variable}
-_PLAIN_OPERANDS.add(EagerTensor)
 
 # Types of arguments that are not symbolic, and no nest of such.
 _CONCRETE = {int, float, str, bool, np.ndarray, type(None)}
 
 
 def facade(
-    function: Callable, path: str | None = None, on_tensors: Callable | None = None
+    function: Callable,
+    path: str | None = None,
+    on_tensors: Callable | None = None,
+    count: int = 1,
 ) -> Callable:
     """The function of `tf` made of one on torch: results are sealed, symbolic calls recorded.
 
     Args:
         path: "tf.math.square"; made of the function's module and name where None.
-        on_tensors: does the same for tensors alone, sooner.
+        on_tensors: does the same for `count` tensors and no other argument, sooner.
     """
     if path is None:
         module = function.__module__.removeprefix("torchkeras.").split("._")[0]
         path = f"{module}.{function.__name__}"
     call = _for_all(function, path)
     if on_tensors is not None:
-        call = _for_tensors(on_tensors, call)
+        call = _for_tensors(on_tensors, count, function.__name__, call)
     call = functools.wraps(function)(call)
     call.path = path
     functions[path] = call
@@ -624,11 +625,11 @@ def _for_all(function: Callable, path: str) -> Callable:
     return call
 
 
-def _for_tensors(on_tensors: Callable, otherwise: Callable) -> Callable:
+def _for_tensors(on_tensors: Callable, count: int, name: str, otherwise: Callable) -> Callable:
     """The call that looks for tensors alone first."""
 
     def call(*args, **kwargs):
-        if kwargs or not args:
+        if kwargs or len(args) != count:
             return otherwise(*args, **kwargs)
         for argument in args:
             if type(argument) not in TENSORS:
@@ -638,7 +639,7 @@ def _for_tensors(on_tensors: Callable, otherwise: Callable) -> Callable:
         except RuntimeError as error:
             if type(error) is not RuntimeError:
                 raise
-            raise InvalidArgumentError(f"{on_tensors.__name__}: {error}") from error
+            raise InvalidArgumentError(f"{name}: {error}") from error
 
     return call
 

@@ -10,6 +10,7 @@ from torchkeras import _scopes, _variable
 from torchkeras.tf._convert import as_shape, as_tensor
 from torchkeras.tf._strings import StringTensor
 from torchkeras.tf._tensor import (
+    DTYPE,
     TENSORS,
     EagerTensor,
     Reference,
@@ -103,16 +104,20 @@ class Variable(_variable.Variable):
     def _changed(self, delta: Any, sign: int) -> "Variable":
         if _scopes.stateless_scope() is not None:
             return super().assign(self.value + sign * torch.as_tensor(_plain(delta)))
-        if type(delta) is not EagerTensor or delta.dtype is not self.dtype:
+        if type(delta) is not EagerTensor or DTYPE(delta) is not DTYPE(self):
             delta = torch.as_tensor(_plain(delta), dtype=self.dtype, device=self.device)
         if delta.size() != self.size() and delta.dim():
             raise ValueError(
                 f"Shapes must be equal. Received: variable.shape={self.shape}, "
                 f"delta.shape={tuple(delta.size())}"
             )
-        # `detach` shares the memory and may be changed in place while gradients are recorded.
-        delta = delta.detach() if delta.requires_grad else delta
-        self.detach().add_(delta, alpha=sign)
+        # As in `torch.no_grad()`, which takes longer than the addition.
+        before = torch.is_grad_enabled()
+        torch._C._set_grad_enabled(False)
+        try:
+            self.add_(delta, alpha=sign)
+        finally:
+            torch._C._set_grad_enabled(before)
         return self
 
     def scatter_nd_update(self, indices, updates, name=None) -> "Variable":

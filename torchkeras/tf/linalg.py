@@ -1,5 +1,7 @@
 """`tf.linalg`: products, norms and decompositions over torch.linalg."""
 
+import functools
+
 import torch
 from torch import Tensor
 
@@ -73,7 +75,7 @@ def _turned(x: Tensor, transpose: bool, adjoint: bool) -> Tensor:
     return torch.transpose(x, -1, -2) if transpose else x
 
 
-@facade
+@functools.partial(facade, on_tensors=torch.matmul, count=2)
 def matmul(
     a,
     b,
