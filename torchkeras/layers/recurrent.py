@@ -520,11 +520,11 @@ class RNN(Layer):
                 x.flip(1) if backwards else x, states, weights, True, None
             )
             return (outputs if keep_all else outputs[:, -1]), states
-        states_count = self.return_state or self.stateful
-        padding = valid.padding() if states_count else None
+        are_states_asked = self.return_state or self.stateful
+        padding = valid.padding() if are_states_asked else None
         x = valid.to_front(x, backwards)
         outputs, last = cell._run_kernel(x, states, weights, False, padding)
-        if states_count:
+        if are_states_asked:
             last[0] = valid.last(outputs, states[0])
         if keep_all:
             return valid.back(outputs, self.zero_output_for_mask), last

@@ -33,9 +33,9 @@ def run_graph(model, inputs, mask=None):
     return without_list_of_one(function.pack(run(flat)))
 
 
-def without_list_of_one(outputs):
-    """A model made with `outputs=[x]` gives its one tensor, as one made with `outputs=x`."""
-    return outputs[0] if type(outputs) in (list, tuple) and len(outputs) == 1 else outputs
+def without_list_of_one(tensors):
+    """What a list of one holds: a model of `outputs=[x]` gives a tensor, as one of `outputs=x`."""
+    return tensors[0] if type(tensors) in (list, tuple) and len(tensors) == 1 else tensors
 
 
 def _in_order(model, inputs) -> list:

@@ -99,20 +99,20 @@ class Model(Trainer, Layer):
     @property
     def input(self):
         """Symbolic inputs in their structure."""
-        return _alone(self._graph("input")._inputs_struct)
+        return without_list_of_one(self._graph("input")._inputs_struct)
 
     @property
     def output(self):
         """Symbolic outputs in their structure."""
-        return _alone(self._graph("output")._outputs_struct)
+        return without_list_of_one(self._graph("output")._outputs_struct)
 
     @property
     def input_shape(self):
-        return _alone([x.shape for x in self.inputs])
+        return without_list_of_one([x.shape for x in self.inputs])
 
     @property
     def output_shape(self):
-        return _alone([x.shape for x in self.outputs])
+        return without_list_of_one([x.shape for x in self.outputs])
 
     @property
     def input_names(self):
@@ -454,11 +454,6 @@ def _takes_a_graph(cls) -> bool:
         "trainable",
     }
     return names in (set(), {"inputs", "outputs"})
-
-
-def _alone(tensors):
-    """The one tensor of a list of one."""
-    return tensors[0] if isinstance(tensors, (list, tuple)) and len(tensors) == 1 else tensors
 
 
 def _is_default(build) -> bool:

@@ -333,7 +333,16 @@ def bincount(
     axis=None,
     binary_output=False,
 ):
-    """How often each number from 0 on comes in `arr`, or the sum of its `weights`."""
+    """How often each number from 0 on comes in `arr`, or the sum of its `weights`; in each row of
+    it with `axis=-1`."""
+    if axis == -1 and as_tensor(arr).dim() > 1:
+        arr = as_tensor(arr)
+        weights = [None] * len(arr) if weights is None else as_tensor(weights)
+        rows = [
+            bincount(row, share, minlength, maxlength, dtype, binary_output=binary_output)
+            for row, share in zip(arr, weights)
+        ]
+        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
     numbers = as_tensor(arr).reshape(-1).long()
     if maxlength is not None:
         minlength = max(minlength or 0, min(int(numbers.max()) + 1, int(maxlength)))

@@ -4,11 +4,13 @@ import math
 from types import SimpleNamespace
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from torchkeras import activations
+from torchkeras._errors import one_of, received
 from torchkeras.ops import nn as _nn
 from torchkeras.ops.nn._convolution import (
     average_pool,
@@ -23,6 +25,7 @@ from torchkeras.tf._indexing import gather
 from torchkeras.tf._missing import missing_from
 from torchkeras.tf._tensor import facade
 from torchkeras.tf.dtypes import torch_dtype
+from torchkeras.tf.errors import InvalidArgumentError
 from torchkeras.tf.math import (
     in_top_k,
     l2_normalize,
@@ -396,6 +399,14 @@ def _spatial(value, rank: int, data_format: str | None) -> tuple[int, ...]:
     return sizes * rank if len(sizes) == 1 else sizes
 
 
+def _check_not_dilated(dilations) -> None:
+    if dilations is not None and set(np.ravel(dilations).tolist()) != {1}:
+        raise InvalidArgumentError(
+            "Transposed convolutions with dilations larger than 1 are not supported. "
+            + received(dilations=dilations)
+        )
+
+
 def _padded(x: Tensor, padding, data_format: str | None) -> tuple[Tensor, str]:
     """The padding's name; explicit amounts are put on."""
     if isinstance(padding, str):
@@ -457,6 +468,7 @@ def conv2d_transpose(
     name=None,
 ):
     """The transpose of `conv2d`; filters are (height, width, out, in)."""
+    _check_not_dilated(dilations)
     x, filters = matched(input, filters)
     strides = _spatial(strides, 2, data_format)
     layout = _layout(data_format)
@@ -577,6 +589,7 @@ def _transposed_convolution(name: str, rank: int):
         dilations=None,
         name=None,
     ):
+        _check_not_dilated(dilations)
         x, filters = matched(input, filters)
         is_first = _layout(data_format) == "channels_first"
         x = torch.movedim(x, 1, -1) if is_first else x
@@ -655,6 +668,7 @@ def _windows(x: Tensor, sizes, strides, rates, padding: str, fill: float) -> Ten
 @facade
 def dilation2d(input, filters, strides, padding, data_format, dilations, name=None):
     """The largest sum of an element of a window and of the filter, (height, width, channels)."""
+    one_of("data_format", data_format, ("NHWC",))
     x, filters = matched(input, filters)
     sizes = as_shape(filters.shape)[:2]
     windows = _windows(
@@ -683,6 +697,7 @@ def max_pool_with_argmax(
     name=None,
 ):
     """The largest value of each window, and its place in the flat (height, width, channels)."""
+    one_of("data_format", data_format, ("NHWC",))
     x = as_tensor(input)
     batch, height, width, channels = x.shape
     sizes, steps = _spatial(ksize, 2, None), _spatial(strides, 2, None)

@@ -6,12 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from torchkeras._errors import received
 from torchkeras.tf._convert import as_shape, as_tensor, int_axes
 from torchkeras.tf._missing import missing_from
 from torchkeras.tf._specs import SparseTensorSpec
 from torchkeras.tf._strings import StringTensor
 from torchkeras.tf._tensor import EagerTensor, TensorShape, facade, sealed
 from torchkeras.tf.dtypes import as_dtype, torch_dtype
+from torchkeras.tf.errors import InvalidArgumentError
 
 __all__ = [
     "SparseTensor",
@@ -215,23 +217,40 @@ def expand_dims(sp_input, axis=None, name=None) -> SparseTensor:
 
 
 def concat(axis, sp_inputs, expand_nonconcat_dims=False, name=None) -> SparseTensor:
-    """Sparse tensors joined along an axis."""
-    places, offset = [], 0
+    """Sparse tensors joined along an axis; in the others the largest size counts where it may.
+
+    Raises:
+        InvalidArgumentError: other sizes differ, without `expand_nonconcat_dims`.
+    """
+    places, offset, axis = [], 0, axis % len(sp_inputs[0].shape)
     for part in sp_inputs:
         moved = part.indices.clone()
         moved[:, axis] += offset
         places.append(moved)
         offset += part.shape[axis]
-    shape = list(sp_inputs[0].shape)
+    shapes = [list(part.shape) for part in sp_inputs]
+    shape = [max(sizes) for sizes in zip(*shapes)]
+    if not expand_nonconcat_dims and any(
+        size != shape[at] for sizes in shapes for at, size in enumerate(sizes) if at != axis
+    ):
+        raise InvalidArgumentError(
+            f"All shapes must be equal, but along the axis {axis}. {received(shapes=shapes)}"
+        )
     shape[axis] = offset
     values = torch.cat([part.values for part in sp_inputs])
     return reorder(SparseTensor(torch.cat(places), values, shape))
 
 
 def add(a, b, threshold=0) -> Any:
-    """The sum of two tensors; sparse where both are."""
+    """The sum of two tensors; sparse where both are, and then without sums of two elements that are
+    smaller than `threshold`."""
     if isinstance(a, SparseTensor) and isinstance(b, SparseTensor):
-        return from_dense(to_dense(a) + to_dense(b))
+        total = to_dense(a) + to_dense(b)
+        if threshold:
+            ones = [SparseTensor(x.indices, torch.ones_like(x.values), x.shape) for x in (a, b)]
+            is_sum = to_dense(ones[0]) * to_dense(ones[1]) != 0
+            total = torch.where(is_sum & (abs(total) < threshold), 0, total)
+        return from_dense(total)
     dense = [to_dense(x) if isinstance(x, SparseTensor) else sealed(as_tensor(x)) for x in (a, b)]
     return dense[0] + dense[1]
 
