@@ -1,6 +1,7 @@
 """Training and prediction of nine models: by hand in torch, here, and in the Keras of others.
 
-    python benchmarks/train.py [--tensorflow PYTHON] [--rounds 7] [--quick] [--save] [--check]
+    python benchmarks/train.py [--tensorflow PYTHON] [--rounds 7] [--starts 1] [--quick] [--save]
+        [--check]
 
 Contestants, each in a process of its own, which take turns in every round:
 
@@ -13,10 +14,10 @@ Contestants, each in a process of its own, which take turns in every round:
 - keras-tf, tf_keras: the same code with Keras on TensorFlow and with tf_keras, in the interpreter
   that `--tensorflow` names.
 
-Told are microseconds a step (medians of the rounds), the peak memory of the process and how much
-of it came with training, and the seconds from the start of making the model to the end of the first
-training step. All compute on the CPU; set KERAS_TORCH_DEVICE=cuda for a GPU, where the memory is
-what torch allocated on it.
+Told are microseconds a step (medians of all rounds of all starts), the peak memory of the process
+and how much of it came with training, and the seconds from the start of making the model to the end
+of the first training step. All compute on the CPU; set KERAS_TORCH_DEVICE=cuda for a GPU, where the
+memory is what torch allocated on it.
 """
 
 import argparse
@@ -29,6 +30,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -258,27 +260,30 @@ class Result(NamedTuple):
 def race(number: int, names: list[str], rounds: int, epochs: int, arguments) -> dict[str, Result]:
     """Lets the contestants train and predict in turns, every round beginning with the next one."""
     steps = 10 if arguments.quick else round(arguments.share * CASES[number].steps)
-    contestants = [Contestant(name, number, steps, arguments) for name in names]
-    starts = {contestant.name: contestant.begun() for contestant in contestants}
-    seconds = {name: {"fit": [], "predict": []} for name in names}
-    for i in range(-1, rounds):
-        first = i % len(names)
-        for contestant in contestants[first:] + contestants[:first]:
-            for what, count in (("fit", epochs), ("predict", 1)):
-                told = (what, epochs) if what == "fit" else (what,)
-                elapsed = contestant.tell(*told)["seconds"]
-                if i >= 0:
-                    seconds[contestant.name][what].append(elapsed / (steps * count))
-    results = {}
-    for contestant in contestants:
-        memory = contestant.tell("memory")
-        times = (median(seconds[contestant.name][what]) for what in ("fit", "predict"))
-        results[contestant.name] = Result(*times, **memory, **starts[contestant.name])
-        contestant.close()
-    return results
+    shown = {name: defaultdict(list) for name in names}
+    for _ in range(arguments.starts):
+        contestants = [Contestant(name, number, steps, arguments) for name in names]
+        answers = {contestant.name: contestant.begun() for contestant in contestants}
+        for i in range(-1, rounds):
+            first = i % len(names)
+            for contestant in contestants[first:] + contestants[:first]:
+                for what, count in (("fit", epochs), ("predict", 1)):
+                    told = (what, epochs) if what == "fit" else (what,)
+                    elapsed = contestant.tell(*told)["seconds"]
+                    if i >= 0:
+                        shown[contestant.name][what].append(elapsed / (steps * count))
+        for contestant in contestants:
+            memory = contestant.tell("memory")
+            for key, value in (*memory.items(), *answers[contestant.name].items()):
+                shown[contestant.name][key].append(value)
+            contestant.close()
+    return {
+        name: Result(**{key: median(values) for key, values in found.items()})
+        for name, found in shown.items()
+    }
 
 
-def median(values: list[float]) -> float:
+def median(values: list):
     return sorted(values)[len(values) // 2]
 
 
@@ -339,7 +344,14 @@ def tables(found: dict[str, dict[str, Result]], names: list[str], table) -> list
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tensorflow", metavar="PYTHON", help="interpreter with TensorFlow")
-    parser.add_argument("--rounds", type=int, default=7, help="rounds that count")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds of a start that count")
+    parser.add_argument(
+        "--starts",
+        type=int,
+        default=1,
+        help="times that the processes are begun anew: where a process's memory comes to lie can "
+        "move its times by a tenth",
+    )
     parser.add_argument("--epochs", type=int, default=2, help="epochs of a `fit`")
     parser.add_argument("--share", type=float, default=1.0, help="of the steps of an epoch")
     parser.add_argument("--only", nargs="*", metavar="MODEL", help="parts of the models' names")
@@ -377,8 +389,9 @@ def report(arguments) -> int:
     steps = "10" if arguments.quick else " or ".join(map(str, counts))
     clock = "time of the processors" if arguments.cpu_time else "time on the clock"
     method = (
-        f"Batch {BATCH}; {clock}; medians of {rounds} alternated rounds of {epochs} epochs "
-        f"(predict: 1 pass) of {steps} steps; {arguments.threads} thread(s) each."
+        f"Batch {BATCH}; {clock}; medians of {arguments.starts} start(s) of {rounds} alternated "
+        f"rounds of {epochs} epochs (predict: 1 pass) of {steps} steps; {arguments.threads} "
+        "thread(s) each."
     )
     found, missed, versions = {}, [], set()
     for number, case in enumerate(CASES):

@@ -200,10 +200,15 @@ def words_model(k):
     both = layers.Concatenate()([layers.Add()([first, second]), second])
     states = layers.Bidirectional(layers.LSTM(3, return_sequences=True))(both)
     asked = layers.Attention()([states, layers.Dropout(0.5)(states)])
+    # Of their own, since real Keras takes the masks off what it gives to attention.
+    query, value = layers.Activation("tanh")(both), layers.Activation("tanh")(states)
     ends = [
         layers.GRU(3)(states),
         layers.GlobalAveragePooling1D()(states),
         layers.GlobalAveragePooling1D()(layers.MultiHeadAttention(2, 2)(both, value=states)),
+        layers.GlobalAveragePooling1D()(
+            layers.MultiHeadAttention(2, 2)(query, value, use_causal_mask=True)
+        ),
         layers.GlobalAveragePooling1D()(asked),
     ]
     return k.Model(words, layers.Dense(2)(layers.Concatenate()(ends)))
@@ -221,6 +226,110 @@ def test_masks_through_a_graph(kind):
     for _ in range(3):  # the first call finds out what the others may leave out
         np.testing.assert_allclose(model.predict(words, verbose=0), expected, atol=1e-6)
     np.testing.assert_allclose(values(model(torch.tensor(words))), expected, atol=1e-6)
+
+
+def blocks_model(k):
+    """Layers that call layers, with one tensor and with two, and settings of a call."""
+    layers = k.layers
+
+    class Block(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.hidden = layers.Dense(4, activity_regularizer=k.regularizers.L2(0.1))
+            self.norm = layers.BatchNormalization()
+            self.attention = layers.MultiHeadAttention(2, 2)
+
+        def call(self, x, context=None, training=None, scale=1.0):
+            x = self.norm(self.hidden(x), training=training) * scale
+            if training:
+                x = x + 1.0
+            return x + self.attention(x, x if context is None else context)
+
+    x = k.Input((5, 4))
+    first, second = Block(), Block()
+    y = second(first(x), x, scale=2.0)
+    y = layers.MultiHeadAttention(2, 2)(y, y, use_causal_mask=True)
+    return k.Model(x, layers.Dense(2)(layers.Flatten()(second(y, first(y)))))
+
+
+def test_layers_in_layers_through_a_graph():
+    model, theirs = ours(blocks_model, torchkeras), oracle(blocks_model, keras)
+    fill(model), oracle(fill, theirs)
+    draws = np.random.default_rng(4)
+    x, y = draws.normal(size=(6, 5, 4)).astype("float32"), draws.normal(size=(6, 2))
+    for _ in range(3):  # the first call finds out what the others may leave out
+        same(model.predict(x, verbose=0), oracle(lambda: theirs.predict(x, verbose=0)))
+    for each in (model, theirs):
+        (ours if each is model else oracle)(each.compile, "sgd", "mse")
+    history = model.fit(x, y, epochs=3, shuffle=False, verbose=0).history
+    expected = oracle(lambda: theirs.fit(x, y, epochs=3, shuffle=False, verbose=0).history)
+    assert history.keys() == expected.keys()
+    np.testing.assert_allclose(history["loss"], expected["loss"], rtol=1e-4)
+    same(model.predict(x, verbose=0), oracle(lambda: theirs.predict(x, verbose=0)))
+
+
+def mixed_model(k):
+    """The head in float32, as Keras's guide to mixed precision has it, of every sort of call."""
+    layers = k.layers
+    x = k.Input((5, 4))
+    half = layers.Dense(4, dtype="mixed_bfloat16")(x)
+    whole = {"dtype": "float32"}
+    ends = [
+        layers.Dense(4, activation="softmax", **whole)(half),
+        layers.Add(**whole)([half, x]),
+        layers.MultiHeadAttention(2, 2, **whole)(half, half),
+        layers.MultiHeadAttention(2, 2, **whole)(x, half, use_causal_mask=True),
+        layers.LayerNormalization(**whole)(half),
+    ]
+    return k.Model(x, [*ends, layers.Average(**whole)(ends)])
+
+
+def integers_model(k):
+    x = k.Input((5,), dtype="int32")
+    y = k.layers.Dense(3)(x)
+    return k.Model(x, k.layers.Concatenate()([y, k.layers.Embedding(9, 3)(x)[:, 0]]))
+
+
+@pytest.mark.parametrize("make, size", [(mixed_model, (5, 4)), (integers_model, (5,))])
+def test_dtypes_that_change_on_the_way(make, size):
+    model, theirs = ours(make, torchkeras), oracle(make, keras)
+    fill(model), oracle(fill, theirs)
+    x = np.random.default_rng(5).integers(0, 9, (6, *size)).astype("int32")
+    x = x if make is integers_model else (x / 9).astype("float32")
+    expected = torchkeras.tree.flatten(oracle(lambda: theirs.predict(x, batch_size=2, verbose=0)))
+    for _ in range(2):  # of three batches each, the first of which settles the layers
+        found = torchkeras.tree.flatten(model.predict(x, batch_size=2, verbose=0))
+        for a, b in zip(found, expected, strict=True):
+            assert a.dtype == b.dtype
+            np.testing.assert_allclose(a, b, atol=2**-6)  # bfloat16 has 8 bits
+    y = [np.zeros_like(each) for each in expected]
+    y = y if len(y) > 1 else y[0]
+    ours(model.compile, "sgd", "mse"), oracle(theirs.compile, "sgd", "mse")
+    history = model.fit(x, y, batch_size=2, epochs=2, shuffle=False, verbose=0).history
+    told = oracle(lambda: theirs.fit(x, y, batch_size=2, epochs=2, shuffle=False, verbose=0))
+    np.testing.assert_allclose(history["loss"], told.history["loss"], rtol=1e-2)
+    # In the float64 that the whole model is then in, from inputs in what they were before.
+    model.double()
+    for _ in range(2):
+        for each in torchkeras.tree.flatten(model.predict(x, batch_size=2, verbose=0)):
+            assert each.dtype == "float64"
+
+
+def test_hooks_and_errors_of_settled_layers():
+    model = ours(blocks_model, torchkeras)
+    x = np.ones((2, 5, 4), "float32")
+    for _ in range(2):
+        model.predict(x, verbose=0)
+    block = model.layers[1]
+    seen = []
+    handle = block.register_forward_hook(lambda module, inputs, output: seen.append(module))
+    model.predict(x, verbose=0)
+    assert seen == [block, block]  # it is called twice in the graph
+    handle.remove()
+    block.attention.call = lambda *args, **kwargs: 1 / 0
+    with pytest.raises(ZeroDivisionError) as caught:
+        model.predict(x, verbose=0)
+    assert "MultiHeadAttention.call() of layer" in caught.value.__notes__[0]
 
 
 @EVERY_MODEL

@@ -29,8 +29,8 @@ class Operation(Configurable):
     meta tensors.
     """
 
-    # Whether a call may skip the protocol around `call`; layers find out.
-    _hot = False
+    # With how many arguments a call may skip the protocol around `call`; layers find out.
+    _hot = 0
 
     def __init__(self, name=None):
         self.name = _checked_name(name, self)

@@ -259,6 +259,8 @@ def is_keras_tensor(x) -> bool:
 
 # Types whose values are not symbolic and hold nothing: most arguments end the search here.
 PLAIN = frozenset((torch.Tensor, torch.dtype, int, float, bool, str, type(None)))
+# Of those, the types of settings: no layer converts them.
+CONSTANTS = PLAIN - {torch.Tensor}
 
 
 def any_symbolic(*structures) -> bool:

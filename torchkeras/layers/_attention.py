@@ -8,12 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.modules import module as torch_modules
 
 from torchkeras import _scopes, config, constraints, initializers, random, regularizers
 from torchkeras._errors import positive_int, received
 from torchkeras._symbolic import KerasTensor, infer_spec
-from torchkeras.layers._base import Layer
+from torchkeras.layers._base import Layer, any_global_hooks
 from torchkeras.layers.advanced_activations import Softmax
 from torchkeras.layers.core import EinsumDense, shown
 from torchkeras.layers.noise import Dropout
@@ -58,6 +57,8 @@ class Attention(Layer):
                 "Invalid value for argument score_mode. Expected one of {'dot', 'concat'}. "
                 + received(score_mode=score_mode)
             )
+
+    _keeps_masks = True
 
     def build(self, input_shape):
         self._check_list(input_shape)
@@ -238,6 +239,7 @@ class _Heads(Layer):
     """
 
     _config_if_given = ()
+    _keeps_masks = True
     _scale: float
 
     def __init__(
@@ -430,15 +432,13 @@ class _Heads(Layer):
         use_causal_mask=False,
     ):
         key = value if key is None else key
-        given = (query_mask, value_mask, key_mask, attention_mask, self.sliding_window)
-        is_plain = not (use_causal_mask or return_attention_scores)
-        if is_plain and query is key is value and all(mask is None for mask in given):
-            if self._is_whole(query, training):
-                return self._at_once(query)
+        nothing_given = query_mask is value_mask is key_mask is attention_mask is None
+        nothing_hidden = nothing_given and self.sliding_window is None
+        is_plain = nothing_hidden and not (use_causal_mask or return_attention_scores)
+        if is_plain and query is key is value and self._is_whole(query, training):
+            return self._at_once(query)
         # Where nothing else is hidden torch's kernel needs no mask, but a method of a subclass may.
-        only_causal = (
-            use_causal_mask and all(mask is None for mask in given) and self._has_own_product()
-        )
+        only_causal = use_causal_mask and nothing_hidden and self._has_own_product()
         if not only_causal:
             attention_mask = self._compute_attention_mask(
                 query,
@@ -529,6 +529,11 @@ def _copied(initializer):
     if not hasattr(initializer, "get_config"):
         return initializer
     return type(initializer).from_config(initializer.get_config())
+
+
+# What holds the projections of a `MultiHeadAttention`.
+INTO_HEADS = ("_query_dense", "_key_dense", "_value_dense")
+OUT_OF_HEADS = "_output_dense"
 
 
 class MultiHeadAttention(_Heads):
@@ -657,13 +662,12 @@ class MultiHeadAttention(_Heads):
             and self._has_kernel_of_torch(x.shape[2], x.dtype)
             and not (training and self.dropout)
             and not torch.is_autocast_enabled("cpu")
-            and not _modules_are_watched()
+            and not any_global_hooks()
             and _scopes.stateless_scope() is None
         )
 
     def _has_kernel_of_torch(self, size, dtype):
         """Whether torch has a kernel for such sizes and options, and nobody looks at the parts."""
-        parts = self._query_dense, self._key_dense, self._value_dense, self._output_dense
         return (
             self.num_heads * self.key_dim == self.num_heads * self.value_dim == size
             and self._output_shape in (None, (size,))
@@ -671,20 +675,19 @@ class MultiHeadAttention(_Heads):
             and not self.use_gate
             and self._flash_attention is None
             and self._has_own_product()
-            and all(_is_bare(part, dtype) for part in parts)
+            and all([_is_bare(self._modules[name], dtype) for name in (*INTO_HEADS, OUT_OF_HEADS)])
         )
 
     def _at_once(self, x):
         """Attention of `x` to itself by a kernel of torch for all of it, without gradients."""
-        size = x.shape[-1]
-        into = self._query_dense, self._key_dense, self._value_dense
+        into = [self._modules[name]._parameters for name in INTO_HEADS]
+        out = self._modules[OUT_OF_HEADS]._parameters
         # Outputs before inputs: as these weights lie in memory.
-        kernel = torch.cat([part.kernel.permute(1, 2, 0).flatten(0, 1) for part in into])
-        bias = torch.cat([part.bias.flatten() for part in into])
-        out = self._output_dense
+        kernel = torch.cat([weights["kernel"].permute(1, 2, 0) for weights in into]).flatten(0, 1)
+        bias = torch.cat([weights["bias"] for weights in into]).flatten()
         whole = torch._native_multi_head_attention(
-            *(x, x, x, size, self.num_heads),
-            *(kernel, bias, out.kernel.permute(2, 0, 1).flatten(1), out.bias),
+            *(x, x, x, x.shape[-1], self.num_heads),
+            *(kernel, bias, out["kernel"].permute(2, 0, 1).flatten(1), out["bias"]),
             need_weights=False,
         )
         return whole[0]
@@ -757,11 +760,6 @@ def _is_bare(part, dtype):
         and part.activity_regularizer is None
         and part.kernel.dtype is dtype
     )
-
-
-def _modules_are_watched():
-    """Whether hooks are set on all modules."""
-    return bool(torch_modules._global_forward_hooks or torch_modules._global_forward_pre_hooks)
 
 
 def _check_steps(value_shape, key_shape):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module as torch_modules
 
 from torchkeras import (
     _dtypes,
@@ -25,7 +26,7 @@ from torchkeras import (
 from torchkeras._op import Operation
 from torchkeras._scopes import call_context, face
 from torchkeras._serialize import serialize_keras_object
-from torchkeras._symbolic import KerasTensor, any_symbolic, infer_spec
+from torchkeras._symbolic import CONSTANTS, KerasTensor, any_symbolic, infer_spec
 from torchkeras._variable import Variable, stand_in
 from torchkeras.layers._spec import InputSpec, check_inputs
 from torchkeras.layers._state import Stateful
@@ -103,6 +104,8 @@ class Layer(Stateful, Operation):
         if _same_code(cls.compute_output_shape, Layer.compute_output_shape):
             cls.compute_output_shape = _with_signature_of(cls.build, cls.compute_output_shape)
         cls._makes_masks = cls.compute_mask is not Layer.compute_mask
+        if "compute_mask" in vars(cls) and "_keeps_masks" not in vars(cls):
+            cls._keeps_masks = False
 
     def __init__(
         self,
@@ -142,7 +145,8 @@ class Layer(Stateful, Operation):
         self._remat_mode = _scopes.remat_scope()
 
     # What `forward` asks of a layer before `__init__` or `build` have set it.
-    _hot = False
+    _hot = 0
+    _hot_alone = False
     _may_be_hot = True
     _settled = False
     _in_build = False
@@ -184,7 +188,7 @@ class Layer(Stateful, Operation):
         self.__dict__["_dtype_policy"] = policy
         self.__dict__["_torch_compute_dtype"] = _dtypes.torch_dtype(policy.compute_dtype)
         self.__dict__["_mixed"] = self.autocast and policy.compute_dtype != policy.variable_dtype
-        self.__dict__.update(_hot=False, _settled=False)
+        self.__dict__.update(_hot=0, _hot_alone=False, _settled=False)
 
     def _apply(self, fn, recurse=True):
         """`to`, `half`, `double`, ...: a new dtype of the weights is the layer's new policy."""
@@ -368,7 +372,7 @@ class Layer(Stateful, Operation):
 
     def forward(self, *args, **kwargs):
         """Keras's protocol around `call`: the common case first, `_call_slow` for all others."""
-        if self._hot and len(args) == 1 and not kwargs and not _scopes._stacks.stateless:
+        if self._hot_alone and len(args) == 1 and not kwargs and not _scopes._stacks.stateless:
             x = args[0]
             if (
                 x.dtype is self._hot_dtype
@@ -380,23 +384,26 @@ class Layer(Stateful, Operation):
                 return self._call_usual(x)
         return self._call_slow(args, kwargs)
 
-    def _call_usual(self, x):
+    def _call_usual(self, x, *others, **options):
         """`call` of what is usual but for its mask."""
         mask = getattr(x, "_keras_mask", None)
-        if type(x) is list and any([getattr(item, "_keras_mask", None) is not None for item in x]):
-            return self._call_slow((x,), {})
+        several = x if type(x) is list else others
+        if several and any([getattr(t, "_keras_mask", None) is not None for t in (x, *several)]):
+            return self._call_slow((x, *others), options)
         if mask is None and not self._hot_makes_masks:
-            return self._call_hot(x)
+            return self._call_hot(x, *others, **options)
+        if others or options:
+            return self._call_slow((x, *others), options)
         return self._call_masked(x, mask)
 
-    def _call_hot(self, x):
+    def _call_hot(self, *inputs, **options):
         """`call` without the protocol around it, for what `forward` found usual, without masks."""
         try:
             if self._call_signature.takes_training:
-                return self.call(x, training=self._phase())
-            return self.call(x)
+                return self.call(*inputs, training=self._phase(), **options)
+            return self.call(*inputs, **options)
         except Exception as error:
-            self._note_call(error, (x,), {})
+            self._note_call(error, inputs, options)
             raise
 
     def _call_masked(self, x, mask):
@@ -415,11 +422,16 @@ class Layer(Stateful, Operation):
 
     def _is_hot_list(self, x) -> bool:
         """Whether a call with `x`, no tensor, is a common one too: with a list of tensors."""
-        if self._hot_rank is not None or type(x) is not list:
-            return False
+        return self._hot_rank is None and type(x) is list and self._takes(x)
+
+    def _takes(self, inputs) -> bool:
+        """Whether all tensors, in lists or not, are of the dtype that needs no cast."""
         dtype = self._hot_dtype
-        for item in x:
-            if type(item) is not Tensor or item.dtype is not dtype:
+        for x in inputs:
+            if type(x) is list:
+                if not self._takes(x):
+                    return False
+            elif type(x) is not Tensor or x.dtype is not dtype:
                 return False
         return True
 
@@ -628,9 +640,15 @@ class Layer(Stateful, Operation):
         return _scopes.remat(layer_call)(*args, **kwargs)
 
     def _heat(self, args: tuple, kwargs: dict) -> None:
-        """Finds out whether `forward` may take its short way from now on."""
+        """Finds out whether calls may take a short way from now on: in graphs, and through
+        `forward` those with one tensor or list of tensors.
+
+        In a graph a call is under way already, which the layers inside of this one know from there.
+        """
         filled_in = {"training", *self._call_signature.masks_of_first}
-        x = args[0] if len(args) == 1 and not kwargs.keys() - filled_in else None
+        plain = all(key in filled_in or type(a) in CONSTANTS for key, a in kwargs.items())
+        several = len(args) > 1 and all(type(a) is Tensor for a in args)
+        x = args[0] if args and plain and (several or len(args) == 1) else None
         spec = self.input_spec
         axes = None
         if spec is None:
@@ -645,16 +663,23 @@ class Layer(Stateful, Operation):
             and self._may_be_hot
             and type(self).forward.__code__ is Layer.forward.__code__
             and not self._call_signature.training_default
-            and self._calls_no_layer()
+            and not (several and spec)
             and not self._remat_mode
             and not self._mixed
             and _scopes.stateless_scope() is None
         )
+        alone = hot and not several and self._calls_no_layer()
+        hot = alone or (hot and type(self).__call__ is Layer.__call__)
         axis, size = axes[0] if axes else (None, None)
         rank = x.dim() if type(x) is Tensor else None
         dtype = getattr(x if rank is not None else x[0], "dtype", None) if hot else None
         self.__dict__.update(
-            _hot=hot, _hot_dtype=dtype, _hot_rank=rank, _hot_axis=axis, _hot_size=size
+            _hot=len(args) if hot else 0,
+            _hot_alone=alone,
+            _hot_dtype=dtype,
+            _hot_rank=rank,
+            _hot_axis=axis,
+            _hot_size=size,
         )
         self.__dict__["_hot_makes_masks"] = self._makes_masks and not self._keeps_masks
 
@@ -664,7 +689,7 @@ class Layer(Stateful, Operation):
 
     def _cool(self) -> None:
         """From now on every call goes through the whole protocol."""
-        self.__dict__.update(_hot=False, _may_be_hot=False)
+        self.__dict__.update(_hot=0, _hot_alone=False, _may_be_hot=False)
 
     def _note_call(self, error: Exception, args: tuple, kwargs: dict) -> None:
         """Says once, on an error from inside `call`, which layer was called with what."""
@@ -867,6 +892,16 @@ def _with_signature_of(call, method):
     # Where `inspect.signature` looks; made only if somebody asks.
     named.__wrapped__ = call
     return named
+
+
+def any_global_hooks() -> bool:
+    """Whether somebody wants to see every call of every module."""
+    return bool(
+        torch_modules._global_forward_hooks
+        or torch_modules._global_forward_pre_hooks
+        or torch_modules._global_backward_hooks
+        or torch_modules._global_backward_pre_hooks
+    )
 
 
 def _same_code(method, other) -> bool:

@@ -71,7 +71,7 @@ class Lora(nn.Module):
         self.lora_enabled = True
         self.lora_rank = rank
         self.lora_alpha = lora_alpha if lora_alpha is not None else rank
-        self.__dict__["_hot"] = False
+        self.__dict__.update(_hot=0, _hot_alone=False)
 
     def _adapted(self):
         """The weight with what was learned beside it."""

@@ -296,6 +296,8 @@ class _ConvLSTM(OfCell):
         output = (batch_size, steps, *shape[1:]) if self.return_sequences else shape
         return (output, shape, shape) if self.return_state else output
 
+    _keeps_masks = True
+
     def compute_mask(self, _, mask):
         mask = super().compute_mask(_, mask)
         return [*mask, None] if self.return_state else mask

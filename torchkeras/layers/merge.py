@@ -227,6 +227,8 @@ class Concatenate(_Merge):
     def _has_axis(self, shape):
         return -len(shape) <= self.axis < len(shape)
 
+    _keeps_masks = True
+
     def compute_mask(self, inputs, mask=None):
         """The masks one after the other, an input without one being kept whole."""
         _check_masks(inputs, mask)
@@ -327,6 +329,8 @@ class Dot(_Merge):
         shape = (*first, *second[1:])
         return shape if len(shape) > 1 else (*shape, 1)
 
+    _keeps_masks = True
+
     def compute_mask(self, inputs, mask=None):
         return None
 
@@ -393,11 +397,10 @@ def _broadcast_shapes(first, second):
 
 
 def _of_same_rank(inputs):
-    ranks = [x.ndim for x in inputs]
-    rank = max(ranks)
-    if min(ranks) == rank:
+    ranks = {x.ndim for x in inputs}
+    if len(ranks) == 1:
         return inputs
-    return [_with_rank(x, rank) for x in inputs]
+    return [_with_rank(x, max(ranks)) for x in inputs]
 
 
 def _with_rank(x, rank):

@@ -343,13 +343,15 @@ class LayerNormalization(_Normalization):
 
     def call(self, inputs):
         x, shape, restore = _features_last(inputs.to(_at_least_float32(inputs.dtype)), self.axis)
-        gamma, beta = _shaped_as(self.gamma, shape, x), _shaped_as(self.beta, shape, x)
+        weights = self._parameters
+        gamma = _shaped_as(weights.get("gamma"), shape, x)
+        beta = _shaped_as(weights.get("beta"), shape, x)
         if self.rms_scaling:
             axes = tuple(range(-len(shape), 0))
             variance = x.var(axes, correction=0, keepdim=True)
             outputs = x * torch.rsqrt(variance + self.epsilon) * gamma
         else:
-            outputs = F.layer_norm(x, shape, gamma, beta, self.epsilon)
+            outputs = torch.layer_norm(x, shape, gamma, beta, self.epsilon)
         return restore(outputs).to(self._torch_compute_dtype)
 
     def get_config(self):

@@ -6,7 +6,7 @@ from typing import Any
 
 from torchkeras import _symbolic, tree
 from torchkeras._op import Operation
-from torchkeras._symbolic import KerasTensor, Node, history, infer_spec, node_of
+from torchkeras._symbolic import CONSTANTS, KerasTensor, Node, history, infer_spec, node_of
 
 __all__ = ["Function"]
 
@@ -148,9 +148,9 @@ class Function(Operation):
     def _make_plan(self) -> list[tuple]:
         """The calls in order, as tuples (operation, sources, args, kwargs, targets, done).
 
-        Values live in numbered slots. `sources` is the slot, or the list of slots, of a call with
-        one tensor or one list of tensors as its only argument; None for other calls. `done` are the
-        slots that nothing later needs.
+        Values live in numbered slots. `sources` is the slot or the list of slots of a call with one
+        tensor or one list of tensors, the tuple of slots of a call with several tensors, where
+        `kwargs` are settings; None for other calls. `done` are the slots that nothing later needs.
         """
         slots: dict[int, int] = {}
 
@@ -165,7 +165,8 @@ class Function(Operation):
                 continue
             sources = None
             if _is_simple(node):
-                sources = tree.map_structure(slot, node.args[0])
+                sources = tree.map_structure(slot, node.args)
+                sources = sources[0] if len(sources) == 1 else sources
             template = tree.map_structure(
                 lambda x: _Slot(slot(x)) if isinstance(x, KerasTensor) else x,
                 (node.args, node.kwargs),
@@ -207,8 +208,15 @@ class Function(Operation):
             if sources is None:
                 result = operation(*_filled(args, values), **_filled(kwargs, values))
             else:
-                x = values[sources] if type(sources) is int else [values[s] for s in sources]
-                result = short(operation, x) if short and operation._hot else operation(x)
+                one = type(sources) is int
+                given = (values[sources],) if one else _taken(sources, values)
+                is_short = (
+                    short
+                    and operation._hot == len(given)
+                    and (given[0].dtype is operation._hot_dtype if one else operation._takes(given))
+                )
+                call = short if is_short else type(operation).__call__
+                result = call(operation, *given, **kwargs)
             if type(target) is int:
                 values[target] = result
             else:
@@ -327,6 +335,12 @@ class _Slot:
         return _Slot, (self.index,)
 
 
+def _taken(sources: list | tuple, values: list) -> tuple:
+    """The arguments of a call: a list of values, or several values."""
+    given = [values[s] for s in sources]
+    return (given,) if type(sources) is list else tuple(given)
+
+
 def _filled(template: Any, values: list):
     """A nest with values in the place of its slots."""
     kind = type(template)
@@ -342,12 +356,19 @@ def _filled(template: Any, values: list):
 
 
 def _is_simple(node: Node) -> bool:
-    """Whether the only argument of a call is a tensor or a flat list of tensors."""
-    if node.kwargs or len(node.args) != 1:
+    """Whether the arguments of a call are tensors, or one flat list of tensors, and settings."""
+    if not node.args or not _are_settings(node.kwargs):
         return False
-    (argument,) = node.args
-    tensors = argument if type(argument) is list else [argument]
-    return all(isinstance(x, KerasTensor) for x in tensors)
+    is_list = len(node.args) == 1 and type(node.args[0]) is list
+    return all(isinstance(x, KerasTensor) for x in (node.args[0] if is_list else node.args))
+
+
+def _are_settings(kwargs: dict) -> bool:
+    """Whether keyword arguments are constants that change nothing around a call, as a phase
+    would."""
+    return all(
+        type(x) in CONSTANTS and key not in ("training", "mask") for key, x in kwargs.items()
+    )
 
 
 def _tensors(result: Any) -> list:

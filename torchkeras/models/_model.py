@@ -9,14 +9,13 @@ import warnings
 
 import torch
 from torch import Tensor
-from torch.nn.modules import module as torch_modules
 
 from torchkeras import _scopes, tree
 from torchkeras._scopes import call_context
 from torchkeras._serialize import deserialize_keras_object, serialize_keras_object
 from torchkeras._symbolic import KerasTensor, infer_spec
 from torchkeras._training.trainer import Trainer
-from torchkeras.layers._base import Layer
+from torchkeras.layers._base import Layer, any_global_hooks
 from torchkeras.models._function import Function, source_operation
 from torchkeras.models._graph import (
     adopt_graph,
@@ -431,16 +430,6 @@ class Model(Trainer, Layer):
         for key in ("train_function", "test_function", "predict_function", "_compiled_call_impl"):
             state.pop(key, None)
         return state
-
-
-def any_global_hooks() -> bool:
-    """Whether somebody wants to see every call of every module."""
-    return bool(
-        torch_modules._global_forward_hooks
-        or torch_modules._global_forward_pre_hooks
-        or torch_modules._global_backward_hooks
-        or torch_modules._global_backward_pre_hooks
-    )
 
 
 def _takes_a_graph(cls) -> bool:
