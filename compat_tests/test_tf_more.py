@@ -100,3 +100,42 @@ def test_profile_is_written(tmp_path):
     assert len(traces) == 1 and "step" in traces[0].read_text()
     with pytest.raises(RuntimeError, match="No profiler is running"):
         tf.profiler.experimental.stop()
+
+
+def test_shuffled_queue_keeps_some_until_it_is_closed():
+    queue = tf.queue.RandomShuffleQueue(10, min_after_dequeue=2, dtypes=tf.int32, shapes=())
+    queue.enqueue_many([[1, 2, 3, 4, 5]])
+    taken = queue.dequeue_many(2).numpy().tolist() + queue.dequeue_up_to(5).numpy().tolist()
+    assert len(taken) == 3 and int(queue.size()) == 2
+    with pytest.raises(tf.errors.OutOfRangeError, match="requested 1, current size 2"):
+        queue.dequeue()
+    queue.close()
+    assert sorted(taken + queue.dequeue_many(2).numpy().tolist()) == [1, 2, 3, 4, 5]
+
+
+def test_what_queues_take():
+    queue = tf.queue.FIFOQueue(10, "float32")
+    for one in ([1.0, 2.0], [[1.0, 2.0]], (5.0,), tf.constant([3.0, 4.0])):
+        queue.enqueue(one)  # the first of a list, as in TensorFlow
+    queue.enqueue_many([[1.0, 2.0]])
+    queue.enqueue_many(tf.constant([7.0]))
+    taken = [queue.dequeue().numpy().tolist() for _ in range(int(queue.size()))]
+    assert taken == [1.0, [1.0, 2.0], 5.0, [3.0, 4.0], 1.0, 2.0, 7.0]
+    named = tf.queue.FIFOQueue(10, ["float32", "int32"], names=["a", "b"], shapes=[(), (2,)])
+    named.enqueue({"a": 1.0, "b": [2, 3]})
+    assert named.dequeue()["b"].numpy().tolist() == [2, 3]
+    text = tf.queue.FIFOQueue(2, tf.string)
+    text.enqueue("a")
+    assert text.dequeue().numpy() == b"a"
+    for error, add, value in [
+        (ValueError, queue.enqueue_many, [1.0, 2.0]),
+        (TypeError, queue.enqueue, "a"),
+        (ValueError, queue.enqueue, {"a": 1.0}),
+        (ValueError, named.enqueue, {"a": 1.0}),
+        (ValueError, named.enqueue, [1.0, [2, 3]]),
+        (ValueError, named.enqueue, {"a": 1.0, "b": [2, 3, 4]}),
+        (tf.errors.InvalidArgumentError, tf.queue.FIFOQueue(1, ["int32", "int32"]).enqueue, 1),
+    ]:
+        with pytest.raises(error):
+            add(value)
+    assert int(queue.size()) == int(named.size()) == 0

@@ -1,5 +1,6 @@
 """`tf.RaggedTensor`: rows of different lengths, one after the other."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor
 
 from torchkeras import config as _config
-from torchkeras.tf._arrays import concat
+from torchkeras.tf._arrays import concat, reshape
 from torchkeras.tf._convert import as_tensor
 from torchkeras.tf._specs import RaggedTensorSpec
 from torchkeras.tf._strings import StringTensor
@@ -84,12 +85,19 @@ class RaggedTensor:
         return cls.from_row_lengths(sealed(torch.cat(list(rows)).to(torch_dtype(dtype))), lengths)
 
     @classmethod
-    def from_lists(cls, lists: list, dtype: Any = None) -> Any:
-        """Of nested lists; a plain tensor where they are not nested."""
-        if not any(isinstance(item, list | tuple | np.ndarray) for item in lists):
+    def from_lists(cls, lists: list, dtype: Any = None, rank: int | None = None, inner=None) -> Any:
+        """Of nested lists; a plain tensor where they are not nested, or not ragged: `rank` axes
+        are, and what is left has the shape `inner`, if that is given."""
+        if rank is None and not any(isinstance(x, list | tuple | np.ndarray) for x in lists):
             return _leaf(lists, dtype)
+        if rank == 0:
+            return _leaf(lists, dtype, inner)
         flat = [item for row in lists for item in row]
-        return cls.from_row_lengths(cls.from_lists(flat, dtype), [len(row) for row in lists])
+        rank = None if rank is None else rank - 1
+        if rank == 0 and inner is not None:
+            inner = (len(flat), *inner)
+        lengths = torch.tensor([len(row) for row in lists], dtype=torch.int64)
+        return cls.from_row_lengths(cls.from_lists(flat, dtype, rank, inner), lengths)
 
     # ---- what there is
 
@@ -359,7 +367,15 @@ def _values(values: Any) -> Any:
     return values if isinstance(values, RaggedTensor) else sealed(as_tensor(values))
 
 
-def _leaf(values: list, dtype: Any) -> Any:
+def _leaf(values: list, dtype: Any, shape: tuple | None = None) -> Any:
+    if shape is not None:
+        found = _leaf(values, dtype)
+        if math.prod(found.shape) != math.prod(shape):
+            raise TypeError(
+                f"Values of shape {tuple(found.shape)} have not the `inner_shape` that was asked "
+                f"for, {tuple(shape)}."
+            )
+        return reshape(found, shape)
     if not len(values) and dtype is None:
         return sealed(torch.zeros(0, device=_config.default_device()))
     if dtype is not None and as_dtype(dtype) == string and not len(values):

@@ -22,6 +22,7 @@ from torchkeras.tf._convert import as_shape, as_tensor, matched
 from torchkeras.tf._missing import missing_from
 from torchkeras.tf._tensor import facade, sealed
 from torchkeras.tf.dtypes import as_dtype, torch_dtype
+from torchkeras.tf.errors import InvalidArgumentError
 from torchkeras.tf.io._images import (
     decode_bmp,
     decode_gif,
@@ -358,18 +359,56 @@ def extract_patches(images, sizes, strides, rates, padding, name=None):
 def extract_glimpse(
     input, size, offsets, centered=True, normalized=True, noise="uniform", name=None
 ):
-    """Windows of images around the offsets, which are from -1 to 1 (`centered`), zeros outside."""
-    x, (height, width) = as_tensor(input), as_shape(size)
+    """Windows of images.
+
+    Args:
+        input: (batch, height, width, channels).
+        size: height and width of a window.
+        offsets: (batch, 2), where each window begins; with `centered` counted from the middle of
+            the image, and if `normalized` too its own middle, from -1 to 1.
+        centered: whether the offset (0, 0) is the middle of the image, not its corner.
+        normalized: whether offsets are shares of the image, not pixels.
+        noise: what is seen outside of the image: "uniform" numbers of the image's range,
+            "gaussian" ones of its mean and deviation within that range, or "zero".
+
+    Raises:
+        InvalidArgumentError: an unknown `noise`.
+    """
+    if noise not in _OUTSIDE:
+        raise InvalidArgumentError(
+            f"`noise` must be one of {sorted(_OUTSIDE)}. Received: noise={noise!r}"
+        )
+    x, sizes = as_tensor(input), as_shape(size)
     parts = []
     for image, offset in zip(x, as_tensor(offsets).tolist()):
-        sizes = image.shape[:2]
-        place = [o * s if normalized else o for o, s in zip(offset, sizes)]
-        place = [(p + s) / 2 if centered else p for p, s in zip(place, sizes)]
-        top, left = int(place[0] - height / 2), int(place[1] - width / 2)
-        padded = F.pad(image, (0, 0, width, width, height, height))
-        top, left = min(max(top + height, 0), 10**9), max(left + width, 0)
-        parts.append(padded[top : top + height, left : left + width])
+        window = image
+        inside = torch.ones((), dtype=torch.bool, device=x.device)
+        for axis, (begin, length) in enumerate(zip(offset, sizes)):
+            whole = image.shape[axis]
+            if normalized:
+                begin *= whole
+            if centered:
+                begin = (begin + whole - length) / 2 if normalized else begin + whole / 2
+            places = int(begin) + torch.arange(length, device=x.device)
+            window = window.index_select(axis, places.clamp(0, whole - 1))
+            inside = inside.unsqueeze(-1) & (places >= 0) & (places < whole)
+        parts.append(torch.where(inside.unsqueeze(-1), window, _OUTSIDE[noise](image, window)))
     return torch.stack(parts)
+
+
+def _gaussian_outside(image, window):
+    drawn = torch.randn_like(window) * image.std(correction=0) + image.mean()
+    return drawn.clamp(image.min(), image.max())
+
+
+# What a window shows outside of an image.
+_OUTSIDE = {
+    "zero": lambda image, window: torch.zeros_like(window),
+    "uniform": lambda image, window: (
+        torch.rand_like(window) * (image.max() - image.min()) + image.min()
+    ),
+    "gaussian": _gaussian_outside,
+}
 
 
 # ---- turning

@@ -88,9 +88,14 @@ def matmul(
     output_type=None,
     name=None,
 ):
-    """The product of matrices in the last two axes, the axes before them broadcast."""
+    """The product of matrices in the last two axes, the axes before them broadcast.
+
+    With `output_type` they are multiplied in that dtype: small integers as int32, say.
+    """
     if not (isinstance(a, Tensor) and isinstance(b, Tensor)):
         a, b = matched(a, b)
+    if output_type is not None:
+        a, b = a.to(torch_dtype(output_type)), b.to(torch_dtype(output_type))
     if transpose_a or adjoint_a:
         a = _turned(a, transpose_a, adjoint_a)
     if transpose_b or adjoint_b:

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 
-from torchkeras.tf._convert import as_tensor
+from torchkeras.tf._convert import as_shape, as_tensor
 from torchkeras.tf._missing import missing_from
 from torchkeras.tf._ragged import RaggedTensor
 from torchkeras.tf._tensor import sealed
@@ -28,8 +29,50 @@ _range = range
 def constant(
     pylist, dtype=None, ragged_rank=None, inner_shape=None, name=None, row_splits_dtype="int64"
 ) -> RaggedTensor:
-    """A ragged tensor of nested lists."""
-    return RaggedTensor.from_lists(pylist, dtype)
+    """A ragged tensor of nested lists.
+
+    Args:
+        pylist: nested lists of numbers or strings, all at the same depth.
+        dtype: of the values.
+        ragged_rank: the number of axes, after the first, with rows of different lengths; None: all
+            that `inner_shape` does not hold.
+        inner_shape: the shape of the values in the innermost rows; None: as it is found.
+
+    Raises:
+        ValueError: lists that are not nested so.
+        TypeError: values that do not have the `inner_shape`.
+    """
+    inner = None if inner_shape is None else tuple(as_shape(inner_shape))
+    depth = _depth(pylist)
+    if inner is not None and ragged_rank is None:
+        ragged_rank = max(0, (depth or 0) - 1 - len(inner))
+    if ragged_rank is None:
+        return RaggedTensor.from_lists(pylist, dtype)
+    if depth is not None and depth <= ragged_rank:
+        raise ValueError(
+            f"pylist has scalar values depth {depth}, but ragged_rank={ragged_rank} requires "
+            f"scalar value depth greater than {ragged_rank}"
+        )
+    if inner is not None and ragged_rank and depth not in (None, ragged_rank + 1 + len(inner)):
+        raise ValueError(
+            f"Invalid pylist={pylist}: incompatible with ragged_rank={ragged_rank} and "
+            f"dim(inner_shape)={len(inner)}"
+        )
+    return RaggedTensor.from_lists(pylist, dtype, ragged_rank, inner)
+
+
+def _depth(lists: Any) -> int | None:
+    """How deep the values are in nested lists; None where there are none.
+
+    Raises:
+        ValueError: not all as deep as each other.
+    """
+    if not isinstance(lists, list | tuple | np.ndarray):
+        return 0
+    depths = {_depth(item) for item in lists} - {None}
+    if len(depths) > 1:
+        raise ValueError("all scalar values must have the same nesting depth")
+    return 1 + depths.pop() if depths else None
 
 
 def stack(values: list, axis: int = 0, name: str | None = None) -> RaggedTensor:

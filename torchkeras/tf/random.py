@@ -14,6 +14,7 @@ from torchkeras.tf._missing import missing_from
 from torchkeras.tf._strings import structural
 from torchkeras.tf._tensor import facade, sealed
 from torchkeras.tf.dtypes import float32, torch_dtype
+from torchkeras.tf.errors import InvalidArgumentError
 
 __all__ = [
     "Algorithm",
@@ -381,14 +382,25 @@ def fixed_unigram_candidate_sampler(
     seed=None,
     name=None,
 ) -> Candidates:
-    """Classes as likely as `unigrams`, or the last column of a file, say, to a power."""
+    """Classes as likely as `unigrams`, or the last column of a file, say, to a power.
+
+    Of several shards one is drawn from: every `num_shards`-th class from `shard` on.
+
+    Raises:
+        InvalidArgumentError: the classes are not as many as `range_max`.
+    """
     if vocab_file:
         with open(vocab_file, encoding="utf-8") as file:
             unigrams = [float(line.rsplit(",", 1)[-1]) for line in file if line.strip()]
-    counts = [0.0] * num_reserved_ids + [float(count) for count in unigrams]
-    chances = torch.tensor(counts, dtype=torch.float64, device=_config.default_device())
-    chances = chances**distortion
-    chances[:num_reserved_ids] = 0
+    reserved = [0.0] * len(range(shard, num_reserved_ids, num_shards))
+    # TensorFlow counts on from the reserved classes of the shard, not from all.
+    first = (shard - len(reserved)) % num_shards
+    counts = [float(count) ** distortion for count in unigrams[first::num_shards]]
+    if len(reserved + counts) != range_max:
+        raise InvalidArgumentError(
+            f"range is {range_max} must be equal to weights size {len(reserved + counts)}"
+        )
+    chances = torch.tensor(reserved + counts, dtype=torch.float64, device=_config.default_device())
     return _candidates(true_classes, num_sampled, unique, chances / chances.sum(), seed)
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torchkeras.tf._missing import missing_from
 from torchkeras.tf._ragged import RaggedTensor
 from torchkeras.tf._strings import StringTensor, bytes_of, text_of
 from torchkeras.tf._tensor import sealed
-from torchkeras.tf.dtypes import as_dtype, float32, string
+from torchkeras.tf.dtypes import DType, as_dtype, float32, int32, int64, string, torch_dtype
 from torchkeras.tf.errors import InvalidArgumentError
 
 __all__ = [
@@ -144,38 +144,137 @@ def bytes_split(input, name=None):
     return _parts(input, lambda text: [bytes([byte]) for byte in bytes_of(text)])
 
 
-def unicode_split(input, input_encoding="UTF-8", errors="replace", name=None, **kwargs):
-    """The characters of each string."""
-    return _parts(input, list)
-
-
-def _parts(value: Any, function: Callable[[str], list]) -> Any:
+def _parts(value: Any, function: Callable[[str], list], dtype: DType = string) -> Any:
+    """What `function` gives of each string: a tensor of one string, a ragged one of several."""
     text = _text(value)
     if isinstance(text, RaggedTensor):
-        return text.with_values(_parts(text.values, function))
-    if not text.ndim:
-        return StringTensor(np.array([*function(text_of(text.values[()]))], object))
-    rows = [_parts(row, function) for row in text]
-    return RaggedTensor.from_rows(rows, string)
+        return text.with_values(_parts(text.values, function, dtype))
+    if text.ndim:
+        return RaggedTensor.from_rows([_parts(row, function, dtype) for row in text], dtype)
+    found = function(text_of(text.values[()]))
+    if dtype == string:
+        return StringTensor(np.array([*found, None], object)[:-1])
+    return sealed(torch.tensor(found, dtype=torch_dtype(dtype)))
 
 
-def unicode_decode(input, input_encoding="UTF-8", errors="replace", name=None, **kwargs):
-    """The code points of the characters of each string."""
-    text = StringTensor(input)
-    if not text.ndim:
-        points = [ord(letter) for letter in text_of(text.values[()])]
-        return sealed(torch.tensor(points, dtype=torch.int32))
-    return RaggedTensor.from_rows([unicode_decode(row) for row in text], "int32")
+def unicode_split(
+    input, input_encoding="UTF-8", errors="replace", replacement_char=65533, name=None
+):
+    """The characters of each string, in its encoding.
+
+    Raises:
+        InvalidArgumentError: an unknown encoding, or text that is none with `errors="strict"`.
+    """
+    coding = _Coding(input_encoding, errors, replacement_char)
+    return _parts(input, lambda text: [coding.encoded(c) for c, _ in coding.letters(text)])
 
 
-def unicode_encode(input, output_encoding="UTF-8", errors="replace", name=None):
-    """The strings of code points, which are along the last axis."""
+def unicode_decode(
+    input,
+    input_encoding="UTF-8",
+    errors="replace",
+    replacement_char=65533,
+    replace_control_characters=False,
+    name=None,
+):
+    """The code points of the characters of each string.
+
+    Raises:
+        InvalidArgumentError: an unknown encoding, or text that is none with `errors="strict"`.
+    """
+    coding = _Coding(input_encoding, errors, replacement_char, replace_control_characters)
+    return _parts(input, lambda text: [ord(c) for c, _ in coding.letters(text)], int32)
+
+
+def unicode_encode(
+    input, output_encoding="UTF-8", errors="replace", replacement_char=65533, name=None
+):
+    """The strings of code points, which are along the last axis.
+
+    Raises:
+        InvalidArgumentError: an unknown encoding, or a number that is no character with
+            `errors="strict"`.
+    """
     if isinstance(input, RaggedTensor):
-        return StringTensor([unicode_encode(row).values[()] for row in input])
-    points = as_tensor(input)
-    if points.dim() > 1:
-        return StringTensor([unicode_encode(row).values.tolist() for row in points])
-    return StringTensor("".join(map(chr, points.tolist())))
+        rows = list(input)
+    else:
+        rows = as_tensor(input)
+    if isinstance(rows, list) or rows.dim() > 1:
+        words = [
+            unicode_encode(row, output_encoding, errors, replacement_char).values.tolist()
+            for row in rows
+        ]
+        return StringTensor(words)
+    coding = _Coding(output_encoding, errors, replacement_char)
+    return StringTensor(coding.encoded("".join(map(coding.letter, rows.tolist()))))
+
+
+class _Coding(NamedTuple):
+    """How text is read from bytes and written: what is no text is replaced, left out or an
+    error."""
+
+    encoding: str
+    errors: str = "replace"
+    replacement_char: int = 65533
+    replace_control_characters: bool = False
+
+    @property
+    def sign(self) -> str:
+        """What stands in the place of no text."""
+        if self.errors not in ("strict", "replace", "ignore"):
+            raise InvalidArgumentError(
+                "`errors` must be one of 'strict', 'replace', 'ignore'. "
+                f"Received: errors={self.errors!r}"
+            )
+        return "" if self.errors == "ignore" else chr(self.replacement_char)
+
+    def letters(self, word: str | bytes) -> list[tuple[str, int]]:
+        """The characters of a string, each with the byte at which it begins."""
+        data, start, found, sign = bytes_of(word), 0, [], self.sign
+        while start < len(data):
+            text, length = self._before_error(data[start:])
+            for letter in text:
+                is_control = self.replace_control_characters and letter < " "
+                found.append((sign if is_control else letter, start))
+                start += len(letter.encode(self.encoding))
+            if length:
+                found.append((sign, start))
+                start += length
+        return [(letter, place) for letter, place in found if letter]
+
+    def _before_error(self, data: bytes) -> tuple[str, int]:
+        """The text up to the first bytes that are none, and their number."""
+        try:
+            return data.decode(self.encoding), 0
+        except UnicodeDecodeError as error:
+            if self.errors == "strict":
+                raise InvalidArgumentError(
+                    f"Invalid formatting on input string: {error}"
+                ) from error
+            return data[: error.start].decode(self.encoding), error.end - error.start
+        except LookupError as error:
+            raise InvalidArgumentError(
+                f"Could not create converter for input encoding: {self.encoding}"
+            ) from error
+
+    def letter(self, point: int) -> str:
+        """The character of a code point."""
+        if 0 <= point < 0xD800 or 0xDFFF < point < 0x110000:
+            return chr(point)
+        if self.errors == "strict":
+            raise InvalidArgumentError(
+                f"Code point is out of range for Unicode, or is a surrogate. Received: {point}"
+            )
+        return self.sign
+
+    def encoded(self, text: str) -> str | bytes:
+        """Text in the encoding."""
+        if self.encoding not in ("UTF-8", "UTF-16-BE", "UTF-32-BE"):
+            raise InvalidArgumentError(
+                "Text is written as 'UTF-8', 'UTF-16-BE' or 'UTF-32-BE'. "
+                f"Received: {self.encoding!r}"
+            )
+        return text if self.encoding == "UTF-8" else text.encode(self.encoding)
 
 
 def unicode_script(input, name=None):
@@ -365,26 +464,29 @@ def _buckets(value: Any, count: int) -> Any:
     return sealed(torch.from_numpy(found.astype(np.int64).reshape(text.values.shape)))
 
 
-def unicode_split_with_offsets(input, input_encoding="UTF-8", errors="replace", name=None):
+def unicode_split_with_offsets(
+    input, input_encoding="UTF-8", errors="replace", replacement_char=65533, name=None
+):
     """The characters of each string, and the byte at which each begins."""
-    return unicode_split(input, input_encoding, errors), _offsets(input)
+    coding = _Coding(input_encoding, errors, replacement_char)
+    return unicode_split(input, *coding[:3]), _offsets(input, coding)
 
 
-def unicode_decode_with_offsets(input, input_encoding="UTF-8", errors="replace", name=None):
+def unicode_decode_with_offsets(
+    input,
+    input_encoding="UTF-8",
+    errors="replace",
+    replacement_char=65533,
+    replace_control_characters=False,
+    name=None,
+):
     """The numbers of the characters of each string, and the byte at which each begins."""
-    return unicode_decode(input, input_encoding, errors), _offsets(input)
+    coding = _Coding(input_encoding, errors, replacement_char, replace_control_characters)
+    return unicode_decode(input, *coding), _offsets(input, coding)
 
 
-def _offsets(value: Any) -> Any:
-    def starts(text: str) -> list[int]:
-        ends = np.cumsum([len(character.encode()) for character in text])
-        return [0, *ends[:-1].tolist()] if text else []
-
-    text = StringTensor(value)
-    if not text.ndim:
-        return sealed(torch.tensor(starts(text_of(text.values[()])), dtype=torch.int64))
-    rows = [torch.tensor(starts(text_of(word)), dtype=torch.int64) for word in text.values]
-    return RaggedTensor.from_rows(rows, "int64")
+def _offsets(value: Any, coding: _Coding) -> Any:
+    return _parts(value, lambda text: [place for _, place in coding.letters(text)], int64)
 
 
 def unicode_transcode(
@@ -399,24 +501,14 @@ def unicode_transcode(
     """Text in another encoding; what is no text is replaced, left out or an error.
 
     Raises:
-        InvalidArgumentError: there is such a place, with `errors="strict"`.
+        InvalidArgumentError: an unknown encoding, or text that is none with `errors="strict"`.
     """
-    text = StringTensor(input)
-    sign = "" if errors == "ignore" else chr(replacement_char)
-
-    def changed(word):
-        try:
-            decoded = bytes_of(word).decode(
-                input_encoding, "strict" if errors == "strict" else "replace"
-            )
-        except UnicodeDecodeError as error:
-            raise InvalidArgumentError(f"Invalid formatting on input string: {error}") from error
-        decoded = decoded.replace("\ufffd", sign)
-        if replace_control_characters:
-            decoded = "".join(sign if ord(c) < 32 or ord(c) == 127 else c for c in decoded)
-        return decoded.encode(output_encoding.lower())
-
-    words = [changed(word) for word in text.values.flat]
+    text, written = StringTensor(input), _Coding(output_encoding)
+    coding = _Coding(input_encoding, errors, replacement_char, replace_control_characters)
+    words = [
+        written.encoded("".join(letter for letter, _ in coding.letters(word)))
+        for word in text.values.flat
+    ]
     return StringTensor(np.array([*words, None], object)[:-1].reshape(text.values.shape))
 
 
