@@ -1,6 +1,7 @@
 """Parts of `tf` that give no tensor to compare: decorators, test cases, profiles, old names."""
 
 import collections
+import sys
 import unittest
 
 import numpy as np
@@ -139,3 +140,44 @@ def test_what_queues_take():
         with pytest.raises(error):
             add(value)
     assert int(queue.size()) == int(named.size()) == 0
+
+
+# What TensorFlow 2.21 printed.
+PRINTED = [
+    ((lambda: ("a", 1, 2.5, None, True)), "a 1 2.5 None True"),
+    ((lambda: (tf.constant("x"),)), "x"),
+    ((lambda: ("a", tf.constant("x"))), 'a "x"'),
+    ((lambda: ([1, 2, tf.constant(3)],)), "[1, 2, 3]"),
+    ((lambda: ({"b": [tf.constant(1)], "a": tf.constant([1.0, 2.0])},)), "{'a': [1 2], 'b': [1]}"),
+    ((lambda: ((tf.range(10), "x"),)), "([0 1 2 ... 7 8 9], 'x')"),
+    ((lambda: (tf.eye(2, dtype="int32"), "and", [tf.constant(1)])), "[[1 0]\n [0 1]] and [1]"),
+    ((lambda: (np.arange(3), np.float32(1.5))), "array([0, 1, 2]) np.float32(1.5)"),
+    ((lambda: (tf.ragged.constant([[1, 2], [3]]),)), "[[1, 2], [3]]"),
+    (
+        (lambda: (tf.ragged.constant([[1.5], []]), tf.ragged.constant([["a"]]))),
+        "[[1.500000], []] [['a']]",
+    ),
+    ((lambda: (tf.Variable([1.0]), [tf.Variable(2)])), "[1] [2]"),
+    (
+        (lambda: (tf.sparse.from_dense([[1, 0, 2]]),)),
+        "'SparseTensor(indices=[[0 0]\n [0 2]], values=[1 2], shape=[1 3])'",
+    ),
+    ((lambda: (tf.TensorShape([1, None]), tf.float32)), "TensorShape([1, None]) tf.float32"),
+    ((lambda: ()), ""),
+]
+
+
+@pytest.mark.parametrize("make, expected", PRINTED)
+def test_print(make, expected, capsys):
+    tf.print(*make())
+    assert capsys.readouterr().err == expected + "\n"
+    tf.print(*make(), output_stream=sys.stdout, end="!")
+    assert capsys.readouterr().out == expected + "!"
+
+
+def test_print_shows_as_many_as_asked(capsys):
+    for count, expected in [(-1, "0 1 2 3 4 5 6"), (2, "0 1 ... 5 6"), (3, "0 1 2 ... 4 5 6")]:
+        tf.print(tf.range(7), summarize=count)
+        assert capsys.readouterr().err == f"[{expected}]\n"
+    tf.print("a", tf.range(2), sep=",")
+    assert capsys.readouterr().err == "a,[0 1]\n"

@@ -15,6 +15,7 @@ from torchkeras import config as _config
 from torchkeras import tree
 from torchkeras.tf._arrays import concat, stack
 from torchkeras.tf._convert import as_tensor
+from torchkeras.tf._printing import printed
 from torchkeras.tf._strings import StringTensor
 from torchkeras.tf._tensor import sealed
 from torchkeras.tf.dtypes import torch_dtype
@@ -319,38 +320,17 @@ def Assert(condition, data, summarize=None, name=None) -> None:  # noqa: N802
 
 
 def print(*inputs, output_stream=None, summarize=3, sep=" ", end="\n", name=None, **kwargs) -> None:
-    """Prints tensors as NumPy shows them, to the standard error unless a stream is given."""
+    """Prints tensors and nests of tensors, to the standard error unless a stream is given.
+
+    Args:
+        output_stream: a file, or "sys.stdout" or "sys.stderr".
+        summarize: how many elements are shown at both ends of an axis; -1 for all.
+        sep: what stands between two inputs.
+        end: what stands behind the last.
+    """
     stream = sys.stderr if output_stream in (None, "sys.stderr") else output_stream
     stream = sys.stdout if stream == "sys.stdout" else stream
-    text = sep.join(_shown(value) for value in inputs) + end
-    stream.write(text)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, StringTensor):
-        found = value.numpy()
-        return found.decode() if isinstance(found, bytes) else str(found).replace("b'", "'")
-    if isinstance(value, Tensor):
-        found = value.detach().cpu()
-        return _number(found) if not found.dim() else _bracketed(found)
-    return str(value)
-
-
-def _number(x: Tensor) -> str:
-    value = x.item()
-    if isinstance(value, bool):
-        return str(int(value))
-    digits = 16 if x.dtype is torch.float64 else 8
-    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
-
-
-def _bracketed(x: Tensor) -> str:
-    if not x.dim():
-        return _number(x)
-    rows = [_bracketed(part) for part in x]
-    if len(rows) > 6:
-        rows = [*rows[:3], "...", *rows[-3:]]
-    return f"[{(' ' if x.dim() == 1 else chr(10) + ' ').join(rows)}]"
+    stream.write(printed(inputs, 3 if summarize is None else summarize, sep) + end)
 
 
 def get_logger():

@@ -58,17 +58,60 @@ class RaggedTensor:
         return cls.from_row_lengths(values, torch.bincount(numbers, minlength=count))
 
     @classmethod
-    def from_tensor(cls, tensor, lengths=None, padding=None, ragged_rank=1, name=None):
-        """The rows of a tensor: their first `lengths` elements, or those before the padding."""
-        rows = list(as_tensor(tensor))
+    def from_tensor(
+        cls,
+        tensor,
+        lengths=None,
+        padding=None,
+        ragged_rank=1,
+        name=None,
+        row_splits_dtype="int64",
+    ):
+        """The rows of a tensor: their first `lengths` elements, or those before the padding.
+
+        Args:
+            lengths: of the rows of the innermost ragged axis; or for each ragged axis, the outer
+                first, a list.
+            padding: an element; what is equal to it at the end of rows is left out.
+            ragged_rank: the number of ragged axes.
+
+        Raises:
+            ValueError: `lengths` and `padding`, or not of the shapes that the tensor asks for.
+        """
+        x = as_tensor(tensor)
+        nested = isinstance(lengths, list | tuple) and len(lengths) and np.ndim(lengths[0])
+        ragged_rank = len(lengths) if nested else ragged_rank
+        if lengths is not None and padding is not None:
+            raise ValueError("Specify argument `lengths` or `padding`, but not both.")
+        if not 0 < ragged_rank < len(x.shape):
+            raise ValueError(
+                "Argument `ragged_rank` must be greater than 0 and less than the number of axes. "
+                f"Received: ragged_rank={ragged_rank} for a tensor of shape {tuple(x.shape)}"
+            )
+        if nested:
+            outer = cls.from_tensor(x, lengths[0])
+            if ragged_rank == 1:
+                return outer
+            return cls(cls.from_tensor(outer.values, lengths[1:]), outer.row_splits)
+        if ragged_rank > 1:
+            flat = reshape(x, (x.shape[0] * x.shape[1], *x.shape[2:]))
+            values = cls.from_tensor(flat, lengths, padding, ragged_rank - 1)
+            return cls.from_row_lengths(values, torch.full((x.shape[0],), x.shape[1]))
         if padding is not None:
-            kept = [[bool(item != padding) for item in row] for row in rows]
-            lengths = [
-                max([i + 1 for i, keep in enumerate(row) if keep], default=0) for row in kept
-            ]
-        if lengths is not None:
-            rows = [row[: int(length)] for row, length in zip(rows, lengths)]
-        return cls.from_rows(rows, rows[0].dtype)
+            lengths = _lengths_before(x, padding)
+        lengths = (
+            torch.full((len(x),), x.shape[1]) if lengths is None else as_tensor(lengths).long()
+        )
+        if lengths.shape != x.shape[:1]:
+            raise ValueError(
+                f"Shapes {tuple(lengths.shape)} of `lengths` and {tuple(x.shape)} of the tensor "
+                "are incompatible"
+            )
+        lengths = lengths.cpu().clamp(0, x.shape[1])
+        kept = torch.arange(x.shape[1]) < lengths.unsqueeze(1)
+        if isinstance(x, StringTensor):
+            return cls.from_row_lengths(StringTensor(x.values[kept.numpy()]), lengths)
+        return cls.from_row_lengths(sealed(x[kept.to(x.device)]), lengths)
 
     @classmethod
     def from_rows(cls, rows: list, dtype: Any) -> "RaggedTensor":
@@ -365,6 +408,22 @@ class RaggedTensor:
 
 def _values(values: Any) -> Any:
     return values if isinstance(values, RaggedTensor) else sealed(as_tensor(values))
+
+
+def _lengths_before(x: Any, padding: Any) -> Tensor:
+    """How long the rows are without the padding at their ends."""
+    blank = as_tensor(padding)
+    if tuple(blank.shape) != tuple(x.shape[2:]):
+        raise ValueError(
+            f"Shapes {tuple(blank.shape)} of `padding` and {tuple(x.shape[2:])} of an element are "
+            "incompatible"
+        )
+    if isinstance(x, StringTensor):
+        differs = torch.from_numpy((x.numpy() != blank.numpy()).astype(bool))
+    else:
+        differs = (x != blank.to(x.dtype)).cpu()
+    seen = differs.flatten(2).any(-1) if differs.dim() > 2 else differs
+    return (seen * torch.arange(1, seen.shape[1] + 1)).amax(1) if seen.shape[1] else seen.sum(1)
 
 
 def _leaf(values: list, dtype: Any, shape: tuple | None = None) -> Any:

@@ -10,6 +10,7 @@ import torch
 from torchkeras.layers._strings import fingerprints
 from torchkeras.tf._convert import as_tensor, int_axes
 from torchkeras.tf._missing import missing_from
+from torchkeras.tf._printing import spelled
 from torchkeras.tf._ragged import RaggedTensor
 from torchkeras.tf._strings import StringTensor, bytes_of, text_of
 from torchkeras.tf._tensor import sealed
@@ -400,15 +401,23 @@ def as_string(input, precision=-1, scientific=False, shortest=False, width=-1, f
 
 
 def format(template, inputs, placeholder="{}", summarize=3, name=None):
-    """The template with each placeholder replaced by the values of a tensor."""
+    """The template with each placeholder replaced by the values of a tensor.
+
+    Args:
+        summarize: how many elements are shown at both ends of an axis; -1 for all.
+
+    Raises:
+        ValueError: not as many placeholders as tensors.
+    """
     inputs = inputs if isinstance(inputs, list | tuple) else [inputs]
-    text = template
-    for value in inputs:
-        tensor = as_tensor(value)
-        found = tensor.numpy()
-        shown = found.decode() if isinstance(found, bytes) else str(found)
-        text = text.replace(placeholder, shown, 1)
-    return StringTensor(text)
+    parts = template.split(placeholder)
+    if len(parts) - 1 != len(inputs):
+        raise ValueError(
+            f"The template expects {len(parts) - 1} tensors, but there are {len(inputs)} inputs. "
+            f"Received: template={template!r}"
+        )
+    shown = [spelled(as_tensor(value), summarize) for value in inputs]
+    return StringTensor("".join(a + b for a, b in zip(parts, [*shown, ""])))
 
 
 def ngrams(

@@ -125,11 +125,11 @@ def scalar(name, data, step=None, description=None) -> bool:
 
 
 def histogram(name, data, step=None, buckets=None, description=None) -> bool:
-    """Writes how values are spread."""
+    """Writes how values are spread, over as many buckets."""
     events = _events()
     if events is not None:
         values = as_tensor(data).detach().cpu().float().numpy()
-        events.add_histogram(name, values, _step(step), bins="tensorflow")
+        events.add_histogram(name, values, _step(step), bins=30 if buckets is None else buckets)
     return events is not None
 
 

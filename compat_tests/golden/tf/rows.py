@@ -1003,6 +1003,26 @@ tf.strings.unicode_transcode(b"a\\x7f\\xc2\\x85\\n\\t", "UTF-8", "UTF-8", errors
 tf.strings.unicode_transcode(b"a\\x80", "windows-1252", "UTF-8")
 tf.random.fixed_unigram_candidate_sampler([[0], [1]], 1, 3, False, 2, unigrams=[0.5, 0.25, 0.25], num_shards=2)[1]
 tf.random.fixed_unigram_candidate_sampler([[0], [0]], 1, 3, False, 1, unigrams=[0.5, 0.25, 0.25], num_reserved_ids=1, num_shards=2, shard=1)[1]
+tf.strings.format("{}", tf.range(10))
+tf.strings.format("a {} b {}", [tf.constant([1.5, 2.0]), tf.range(9)], summarize=1)
+tf.strings.format("{}", tf.reshape(tf.range(128), (8, 8, 2)))
+tf.strings.format("{}", tf.reshape(tf.range(100), (10, 10)), summarize=-1)
+tf.strings.format("{}", tf.reshape(tf.range(16), (2, 2, 2, 2)))
+tf.strings.format("%s", tf.constant([1 / 3, 1e6, 1234567.0, 123456789.0, 1e-5, 1e15, 0.1, float("nan")]), placeholder="%s", summarize=9)
+tf.strings.format("{}", tf.constant([1 / 3, 1e20, 0.1, 2.0], tf.float64))
+tf.strings.format("{}", tf.constant([0.1, 0.2], tf.bfloat16))
+tf.strings.format("{}", tf.constant([True, False]))
+tf.strings.format("{}", [tf.constant('a "q" \\n')])
+tf.strings.format("{}", [tf.constant(["Äp", "\\x01\\t'"])])
+tf.RaggedTensor.from_tensor(A)
+tf.RaggedTensor.from_tensor(A, lengths=[1, 3]).flat_values * 2.0
+tf.RaggedTensor.from_tensor(np.arange(12).reshape(2, 3, 2), ragged_rank=2).row_lengths(2)
+tf.RaggedTensor.from_tensor(np.arange(12).reshape(2, 3, 2), lengths=[1, 3])
+tf.RaggedTensor.from_tensor(np.arange(12).reshape(2, 3, 2), lengths=([1, 3], [1, 2, 0, 1]))
+tf.RaggedTensor.from_tensor([[[1, 0], [2, 0]], [[0, 0], [3, 4]]], padding=0, ragged_rank=2)
+tf.RaggedTensor.from_tensor([[[1, 0], [2, 0]], [[3, 4], [0, 0]]], padding=[0, 0])
+tf.RaggedTensor.from_tensor([["a", "b"], ["c", ""]], padding="")
+tf.RaggedTensor.from_tensor(np.zeros((2, 0), "float32"))
 """
 
 ERRORS = """
@@ -1071,6 +1091,12 @@ tf.strings.unicode_encode([97], "latin1")
 tf.strings.unicode_transcode(b"a\\xfe", "UTF-8", "UTF-8", errors="strict")
 tf.random.fixed_unigram_candidate_sampler([[0], [1]], 1, 3, False, 4, unigrams=[0.5, 0.25, 0.25])
 tf.queue.RandomShuffleQueue(2, 5, tf.int32)
+tf.strings.format("{} {}", tf.range(3))
+tf.RaggedTensor.from_tensor(A, ragged_rank=2)
+tf.RaggedTensor.from_tensor([1, 2])
+tf.RaggedTensor.from_tensor(A, lengths=[1, 2], padding=0)
+tf.RaggedTensor.from_tensor(np.zeros((2, 3, 2)), padding=0)
+tf.RaggedTensor.from_tensor(np.zeros((2, 3, 2)), lengths=[1, 3], ragged_rank=2)
 """
 
 ROWS = list(dict.fromkeys([*_tables(), *(line for line in TEXT.splitlines() if line)]))
