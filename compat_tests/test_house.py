@@ -456,6 +456,12 @@ def _masked(layers, inputs):
     return layers.Dense(2)(layers.LSTM(4)(layers.Embedding(9, 4, mask_zero=True)(inputs)))
 
 
+def _any_length(layers, inputs):
+    words = layers.Input((None,), dtype="int64")
+    x = layers.Add()([layers.Embedding(9, 4)(inputs), layers.Embedding(9, 4)(words)])
+    return (inputs, words), layers.Dense(2)(layers.GlobalMaxPooling1D()(x))
+
+
 def _attention(layers, inputs):
     x = layers.Embedding(9, 4)(inputs)
     x = layers.LayerNormalization()(layers.Add()([x, layers.MultiHeadAttention(2, 2)(x, x)]))
@@ -464,16 +470,20 @@ def _attention(layers, inputs):
 
 @pytest.mark.tiny
 @pytest.mark.parametrize(
-    "make, size, budget", [(_branches, 6, 50), (_masked, 7, 100), (_attention, 7, 115)]
+    "make, size, budget",
+    [(_branches, 6, 50), (_masked, 7, 100), (_attention, 7, 115), (_any_length, 7, 60)],
 )
 def test_predict_step_budget(make, size, budget):
-    inputs = torchkeras.Input((size,), dtype="float32" if make is _branches else "int64")
-    model = torchkeras.Model(inputs, make(torchkeras.layers, inputs))
-    x = np.random.default_rng(0).integers(1, 9, (320, size))
-    x = x.astype(inputs.dtype)
+    dtype = "float32" if make is _branches else "int64"
+    inputs = torchkeras.Input((size,), dtype=dtype)
+    outputs = make(torchkeras.layers, inputs)
+    inputs, outputs = outputs if isinstance(outputs, tuple) else (inputs, outputs)
+    model = torchkeras.Model(inputs, outputs)
+    x = np.random.default_rng(0).integers(1, 9, (320, size)).astype(dtype)
 
     def predict(steps):
-        model.predict(x[: 8 * steps], batch_size=8, verbose=0)
+        given = [x[: 8 * steps]] * len(model.inputs)
+        model.predict(given if len(given) > 1 else given[0], batch_size=8, verbose=0)
 
     predict(2)
     calls = (python_calls(predict, 40) - python_calls(predict, 10)) / 30

@@ -268,6 +268,36 @@ def test_layers_in_layers_through_a_graph():
     same(model.predict(x, verbose=0), oracle(lambda: theirs.predict(x, verbose=0)))
 
 
+def several_inputs(k, kind):
+    """Words and numbers of any length, given as `kind` says."""
+    layers = k.layers
+    words, numbers = k.Input((None,), dtype="int64"), k.Input((None, 3))
+    x = layers.Concatenate()([layers.Embedding(9, 2, mask_zero=True)(words), numbers])
+    x = layers.Add()([layers.LSTM(4)(x), layers.GlobalMaxPooling1D()(layers.Dense(4)(numbers))])
+    inputs = {"list": [words, numbers], "tuple": (words, numbers)}.get(kind)
+    return k.Model(inputs or {"z": words, "a": numbers}, layers.Dense(2)(x))
+
+
+@pytest.mark.parametrize("kind", ["list", "tuple", "dict"])
+def test_several_inputs_of_any_length(kind):
+    model, theirs = ours(several_inputs, torchkeras, kind), oracle(several_inputs, keras, kind)
+    fill(model), oracle(fill, theirs)
+    draws = np.random.default_rng(6)
+    for length in (5, 5, 3, 1, 5):
+        x = [draws.integers(0, 9, (6, length)), draws.normal(size=(6, length, 3))]
+        x[1] = x[1].astype("float32")
+        x = {"list": x, "tuple": tuple(x)}.get(kind) or {"z": x[0], "a": x[1]}
+        expected = oracle(lambda x: theirs.predict(x, verbose=0), x)
+        np.testing.assert_allclose(model.predict(x, verbose=0), expected, atol=1e-6)
+        given = torchkeras.tree.map_structure(torch.as_tensor, x)
+        np.testing.assert_allclose(values(model(given)), expected, atol=1e-6)
+    wrong = [x[:, :, :2] if x.ndim == 3 else x for x in torchkeras.tree.flatten(x)]
+    wrong = dict(zip(sorted(x), wrong)) if kind == "dict" else type(x)(wrong)
+    for each in (model, theirs):
+        with pytest.raises(ValueError):
+            each.predict(wrong, verbose=0)
+
+
 def mixed_model(k):
     """The head in float32, as Keras's guide to mixed precision has it, of every sort of call."""
     layers = k.layers

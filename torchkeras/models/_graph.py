@@ -88,14 +88,12 @@ def adopt_graph(model, inputs, outputs) -> None:
 
 
 def set_function(model, function: Function | None) -> None:
-    """Makes `function` what the model runs, and notes what a plain input of it looks like."""
-    first = None if function is None else function.inputs[0]
+    """Makes `function` what the model runs, and notes what plain inputs of it look like."""
+    structure = None if function is None else function._inputs_struct
     plain = (
-        first is not None
-        and function._inputs_struct in (first, [first])
-        and first.ndim > 0
-        and first.dtype != "string"
-        and None not in first.shape[1:]
+        function is not None
+        and all(isinstance(x, KerasTensor) for x in _parts(structure))
+        and all(x.ndim > 0 and x.dtype != "string" for x in function.inputs)
         and model.activity_regularizer is None
         and not model._makes_masks
         and not model._remat_mode
@@ -103,13 +101,21 @@ def set_function(model, function: Function | None) -> None:
     model.__dict__.update(
         _function=function,
         _settled=function is not None,
-        _graph_rank=first.ndim if plain else 0,
+        _graph_inputs=tuple((torch_dtype(x.dtype), x.shape[1:]) for x in function.inputs)
+        if plain
+        else (),
+        _graph_keys=tree.flatten({k: k for k in structure}) if type(structure) is dict else None,
         _graph_makes_masks=plain and any(_makes_masks(o) for o in function.operations),
-        _graph_shape=first.shape[1:] if plain else None,
-        _graph_dtype=torch_dtype(first.dtype) if plain else None,
         _graph_gives_one=plain
         and isinstance(without_list_of_one(function._outputs_struct), KerasTensor),
     )
+
+
+def _parts(structure) -> list:
+    """What a list, tuple or dict holds; of anything else itself."""
+    if isinstance(structure, dict):
+        return list(structure.values())
+    return list(structure) if isinstance(structure, (list, tuple)) else [structure]
 
 
 def _makes_masks(operation) -> bool:

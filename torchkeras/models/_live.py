@@ -144,7 +144,7 @@ def extras_of(model) -> Extras:
     """The extras of a model, made where it has none."""
     if model._extras is None:
         model.__dict__["_extras"] = Extras(model)
-        model.__dict__["_graph_rank"] = 0
+        model.__dict__["_graph_inputs"] = ()
     return model._extras
 
 

@@ -166,15 +166,12 @@ class Model(Trainer, Layer):
         )
 
     def forward(self, *args, **kwargs):
-        """A graph runs at once on one tensor that is what its input says; all else goes the layer's
+        """A graph runs at once on tensors that are what its inputs say; all else goes the layer's
         way."""
-        if self._graph_rank and len(args) == 1 and not kwargs:
-            x = args[0]
+        if self._graph_inputs and len(args) == 1 and not kwargs:
+            flat = self._usual_inputs(args[0])
             if (
-                type(x) is Tensor
-                and x.dtype is self._graph_dtype
-                and x.shape[1:] == self._graph_shape
-                and getattr(x, "_keras_mask", None) is None
+                flat is not None
                 and not torch.compiler.is_compiling()
                 and _scopes.stateless_scope() is None
             ):
@@ -186,7 +183,7 @@ class Model(Trainer, Layer):
                     function, short = self._function, None
                     if not any_global_hooks():
                         short = Layer._call_usual if self._graph_makes_masks else Layer._call_hot
-                    outputs = function.run(args, short)
+                    outputs = function.run(flat, short)
                     if self._graph_gives_one:
                         return outputs[0]
                     return without_list_of_one(function.pack(outputs))
@@ -194,8 +191,31 @@ class Model(Trainer, Layer):
                     context.depth -= 1
         return super().forward(*args, **kwargs)
 
-    # Of the input of a graph that has one input of known shape.
-    _graph_rank = 0
+    # Dtype, and shape without the batch, of each input of a graph that may be run at once.
+    _graph_inputs = ()
+
+    def _usual_inputs(self, inputs):
+        """The flat tensors of inputs that are what the graph was made for and have no masks, else
+        None."""
+        kind, expected = type(inputs), self._graph_inputs
+        if kind is Tensor:
+            inputs = (inputs,)
+        elif kind is dict:
+            keys = self._graph_keys
+            inputs = [inputs[key] for key in keys] if keys and inputs.keys() == set(keys) else ()
+        elif kind is not list and kind is not tuple:
+            return None
+        if len(inputs) != len(expected):
+            return None
+        for x, (dtype, shape) in zip(inputs, expected):
+            if (
+                type(x) is not Tensor
+                or x.dtype is not dtype
+                or (x.shape[1:] != shape and not _is_one_of(x.shape[1:], shape))
+                or getattr(x, "_keras_mask", None) is not None
+            ):
+                return None
+        return inputs
 
     def call(self, *args, **kwargs):
         if self._function is not None:
@@ -430,6 +450,13 @@ class Model(Trainer, Layer):
         for key in ("train_function", "test_function", "predict_function", "_compiled_call_impl"):
             state.pop(key, None)
         return state
+
+
+def _is_one_of(shape, expected) -> bool:
+    """Whether a shape is an expected one, in which None stands for any size."""
+    return len(shape) == len(expected) and all(
+        [n is None or n == size for size, n in zip(shape, expected)]
+    )
 
 
 def _takes_a_graph(cls) -> bool:
