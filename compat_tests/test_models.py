@@ -298,6 +298,37 @@ def test_several_inputs_of_any_length(kind):
             each.predict(wrong, verbose=0)
 
 
+def overriding_graph(k):
+    class Doubled(k.Model):
+        def call(self, inputs, training=None, mask=None):
+            return 2 * super().call(inputs)
+
+    x = k.Input((6,))
+    return Doubled(x, k.layers.Dense(3)(x))
+
+
+def overriding_sequential(k):
+    class Doubled(k.Sequential):
+        def call(self, inputs, training=None, mask=None):
+            return 2 * super().call(inputs)
+
+    return Doubled([k.Input((6,)), k.layers.Dense(4), k.layers.Dense(3)])
+
+
+@pytest.mark.parametrize("make", [overriding_graph, overriding_sequential])
+def test_a_call_of_its_own_beside_a_graph(make):
+    model, theirs = ours(make, torchkeras), oracle(make, keras)
+    fill(model), oracle(fill, theirs)
+    y = np.ones((12, 3), "float32")
+    ours(model.compile, "sgd", "mse"), oracle(theirs.compile, "sgd", "mse")
+    options = {"batch_size": 5, "shuffle": False, "verbose": 0}
+    for _ in range(2):
+        same(model.predict(X, verbose=0), oracle(lambda: theirs.predict(X, verbose=0)))
+        same(values(model(tensors(X))), values(oracle(theirs, tensors(X))))
+        told = oracle(lambda: theirs.fit(X, y, **options).history)
+        np.testing.assert_allclose(model.fit(X, y, **options).history["loss"], told["loss"], 1e-5)
+
+
 def mixed_model(k):
     """The head in float32, as Keras's guide to mixed precision has it, of every sort of call."""
     layers = k.layers

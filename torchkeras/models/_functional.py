@@ -28,5 +28,7 @@ class Functional(Model):
     def call(self, inputs, training=None, mask=None):
         return run_graph(self, inputs, mask)
 
+    call.runs_the_graph = True
+
 
 Model._functional_class = Functional

@@ -92,6 +92,7 @@ def set_function(model, function: Function | None) -> None:
     structure = None if function is None else function._inputs_struct
     plain = (
         function is not None
+        and getattr(model.call, "runs_the_graph", False)
         and all(isinstance(x, KerasTensor) for x in _parts(structure))
         and all(x.ndim > 0 and x.dtype != "string" for x in function.inputs)
         and model.activity_regularizer is None

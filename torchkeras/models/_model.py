@@ -228,6 +228,8 @@ class Model(Trainer, Layer):
 
     # What a subclass has that writes none: the trainer then builds nothing by calling it.
     call.is_missing = True
+    # Whether a model with a graph may run it without asking `call`.
+    call.runs_the_graph = True
 
     def build(self, input_shape):
         """Makes the weights, for inputs of that shape: by running `call` on tensors without

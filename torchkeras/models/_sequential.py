@@ -188,6 +188,8 @@ class Sequential(Model):
     def call(self, inputs, training=None, mask=None, **kwargs):
         return run_graph(self, inputs, mask)
 
+    call.runs_the_graph = True
+
     @property
     def layers(self):
         """The layers, without the one that stands for the input."""
