@@ -370,6 +370,9 @@ class Layer(Stateful, Operation):
             return face.call(sys._getframe(1), self, args, kwargs)
         return nn.Module.__call__(self, *args, **kwargs)
 
+    # Whether a call with tensors does nothing besides: not so where a subclass has its own.
+    __call__.adds_nothing = True
+
     def forward(self, *args, **kwargs):
         """Keras's protocol around `call`: the common case first, `_call_slow` for all others."""
         if self._hot_alone and len(args) == 1 and not kwargs and not _scopes._stacks.stateless:
@@ -668,14 +671,12 @@ class Layer(Stateful, Operation):
             and not self._mixed
             and _scopes.stateless_scope() is None
         )
-        alone = hot and not several and self._calls_no_layer()
-        hot = alone or (hot and type(self).__call__ is Layer.__call__)
         axis, size = axes[0] if axes else (None, None)
         rank = x.dim() if type(x) is Tensor else None
         dtype = getattr(x if rank is not None else x[0], "dtype", None) if hot else None
         self.__dict__.update(
-            _hot=len(args) if hot else 0,
-            _hot_alone=alone,
+            _hot=len(args) if hot and getattr(type(self).__call__, "adds_nothing", False) else 0,
+            _hot_alone=hot and not several and self._calls_no_layer(),
             _hot_dtype=dtype,
             _hot_rank=rank,
             _hot_axis=axis,

@@ -386,6 +386,8 @@ class RNN(Layer):
                 kwargs["initial_state"] = states
         return super().__call__(sequences, *args, **kwargs)
 
+    __call__.adds_nothing = True
+
     def call(self, sequences, initial_state=None, mask=None, training=False):
         if _symbolic.running_on_meta():
             return self._on_meta(sequences)
