@@ -44,6 +44,8 @@ class Attention(Layer):
     Output shape: (batch, query steps, dim)
     """
 
+    _keeps_masks = True
+
     def __init__(self, use_scale=False, score_mode="dot", dropout=0.0, seed=None, **kwargs):
         super().__init__(**kwargs)
         self.use_scale = use_scale
@@ -57,8 +59,6 @@ class Attention(Layer):
                 "Invalid value for argument score_mode. Expected one of {'dot', 'concat'}. "
                 + received(score_mode=score_mode)
             )
-
-    _keeps_masks = True
 
     def build(self, input_shape):
         self._check_list(input_shape)

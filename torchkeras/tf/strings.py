@@ -196,10 +196,7 @@ def unicode_encode(
         InvalidArgumentError: an unknown encoding, or a number that is no character with
             `errors="strict"`.
     """
-    if isinstance(input, RaggedTensor):
-        rows = list(input)
-    else:
-        rows = as_tensor(input)
+    rows = list(input) if isinstance(input, RaggedTensor) else as_tensor(input)
     if isinstance(rows, list) or rows.dim() > 1:
         words = [
             unicode_encode(row, output_encoding, errors, replacement_char).values.tolist()
