@@ -837,6 +837,34 @@ def test_valid_steps_in_front(kind, lengths):
             torch.testing.assert_close(a, b)
 
 
+@pytest.mark.parametrize("longest,run", [(0, 3), (1, 3), (7, 9), (31, 33), (33, 33)])
+@pytest.mark.parametrize("side", ["post", "pre"])
+@pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])
+def test_steps_that_no_row_needs_are_not_run(kind, side, longest, run, monkeypatch):
+    """Rows of 33 steps run as far as the longest needs, in sixteenths of them."""
+    lengths = torch.tensor([longest, longest // 2, 0]).unsqueeze(1)
+    mask = torch.arange(33) < lengths
+    mask = mask if side == "post" else mask.flip(1)
+    seen = []
+    for options in OPTIONS[:7]:
+        ours, theirs = pair(lambda layers, o=options: getattr(layers, kind)(UNITS, **o))
+        kernel = ours.cell._run_kernel
+        monkeypatch.setattr(
+            ours.cell,
+            "_run_kernel",
+            lambda x, *rest, kernel=kernel: seen.append(len(x)) or kernel(x, *rest),
+        )
+        assert_same_runs(ours, theirs, [sequences(shape=(BATCH, 33, FEATURES))], mask=mask)
+    assert set(seen) == {run}
+
+
+@pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])
+def test_mask_of_no_rows(kind):
+    layer = getattr(torchkeras.layers, kind)(UNITS)
+    mask = torch.ones(0, STEPS, dtype=torch.bool)
+    assert layer(torch.zeros(0, STEPS, FEATURES), mask=mask).shape == (0, UNITS)
+
+
 # Core.
 
 

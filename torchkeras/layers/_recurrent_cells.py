@@ -10,6 +10,7 @@ from torchkeras._errors import positive_int
 from torchkeras._scopes import stateless_scope
 from torchkeras._symbolic import running_on_meta
 from torchkeras._variable import Variable
+from torchkeras.activations import on_floats
 from torchkeras.layers._base import Layer
 from torchkeras.layers._recurrent_kernels import GRUOverTime
 
@@ -19,18 +20,11 @@ __all__ = []
 # little beside the call; kept there, a weight could not be set or trained by itself.
 warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk")
 
-# What torch's kernels call the activations, and what a scan calls instead of them: the same
-# without their extras.
-PLAIN = {
-    activations.tanh: torch.tanh,
-    activations.sigmoid: torch.sigmoid,
-    activations.relu: torch.relu,
-    activations.linear: lambda x: x,
-}
-
 
 def plain(activation):
-    return PLAIN.get(activation, activation)
+    """What torch's kernels call an activation, and what a scan calls instead of it: the same
+    without its extras."""
+    return torch.sigmoid if activation is activations.sigmoid else on_floats(activation)
 
 
 class DropoutCell(Layer):

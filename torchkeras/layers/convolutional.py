@@ -4,6 +4,7 @@ import types
 
 from torchkeras import activations, config, constraints, initializers, regularizers
 from torchkeras._errors import int_tuple, one_of, positive_int, received
+from torchkeras.activations import on_floats
 from torchkeras.layers._base import Layer
 from torchkeras.layers._lora import Lora
 from torchkeras.layers._spec import InputSpec
@@ -215,7 +216,7 @@ class _PlainConv(Lora, _Conv):
     def call(self, inputs):
         kernel = self._adapted() if self.lora_enabled else self.kernel
         if type(self).convolution_op is _PlainConv.convolution_op:
-            return self.activation(self._convolved(inputs, kernel, self.bias))
+            return on_floats(self.activation)(self._convolved(inputs, kernel, self.bias))
         outputs = self.convolution_op(inputs, kernel)
         if self.bias is not None:
             last = self.data_format == "channels_last"

@@ -18,6 +18,7 @@ from torchkeras._serialize import (
     serialize_keras_object,
 )
 from torchkeras._symbolic import KerasTensor, Node, infer_spec, standardize_shape
+from torchkeras.activations import on_floats
 from torchkeras.layers._base import Layer
 from torchkeras.layers._lora import Lora
 from torchkeras.layers._spec import InputSpec
@@ -217,8 +218,8 @@ class Dense(Lora, Layer):
         bias = weights.get("bias")
         if bias is not None and inputs.dim() == 2:
             # One kernel, and no view of the weights to make.
-            return self.activation(torch.addmm(bias, inputs, kernel))
-        return self.activation(F.linear(inputs, kernel.T, bias))
+            return on_floats(self.activation)(torch.addmm(bias, inputs, kernel))
+        return on_floats(self.activation)(F.linear(inputs, kernel.T, bias))
 
     def quantized_build(self, kernel_shape, mode, config=None):
         super().quantized_build(kernel_shape, mode)

@@ -5,6 +5,7 @@ mask; else one scan, whose input projection is done for all steps at once. `laye
 which: "fused" or "scan".
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -44,29 +45,49 @@ class _Valid:
 
     def __init__(self, mask):
         self.mask = mask
+        # How many steps have to be run.
+        self.steps = mask.shape[1]
         self.are_in_front = self.is_everywhere = False
         # To ask is worth it where nobody has to wait for the answer; NumPy gives it soonest.
         if mask.is_cpu and not torch.compiler.is_compiling():
-            known = mask.numpy()
-            self.are_in_front = not (known[:, 1:] > known[:, :-1]).any()
-            # Then a row has valid steps if its first step is one.
-            self.is_everywhere = self.are_in_front and bool(known[:, :1].all())
-        self.seen = None if self.are_in_front else mask.cumsum(1)
-        self.count = mask.sum(1, keepdim=True) if self.are_in_front else self.seen[:, -1:]
+            self._look(mask.numpy())
+        else:
+            self.count = mask.sum(1, keepdim=True)
+
+    def _look(self, known):
+        """What the values of the mask tell."""
+        batch, steps = known.shape
+        # A row ends at its first step that is not valid, or at a further one.
+        ended = np.zeros((batch, steps + 1), bool)
+        ended[:, :-1] = known
+        count = ended.argmin(1)
+        listed = count.tolist()
+        self.are_in_front = sum(listed) == np.count_nonzero(known)
+        if not self.are_in_front:
+            count = known.sum(1)
+            listed = count.tolist()
+        self.count = torch.from_numpy(count.reshape(-1, 1))
+        self.is_everywhere = min(listed, default=0) > 0
+        # Sixteen numbers of steps at most: the kernels are made for each number anew.
+        part = max(1, -(-steps // 16))
+        self.steps = min(steps, part * max(1, -(-max(listed, default=0) // part)))
 
     def rows(self):
         """Numbers of the rows: (batch, 1)."""
         return torch.arange(self.mask.shape[0], device=self.mask.device).unsqueeze(1)
 
     def to_front(self, x, backwards):
-        """The steps of `x` (batch, steps, features), valid ones first: (steps, batch, features)."""
-        if self.are_in_front:
-            return (x.flip(1) if backwards else x).transpose(0, 1)
+        """The steps of `x` (batch, steps, features) that have to be run, valid ones first: (steps,
+        batch, features)."""
         batch, steps = self.mask.shape
-        place = torch.where(self.mask, self.seen - 1, self.count + (~self.mask).cumsum(1) - 1)
+        if self.are_in_front:
+            x = x.flip(1) if backwards else x
+            return (x if self.steps == steps else x[:, : self.steps]).transpose(0, 1)
+        valid = self.mask.cumsum(1) - 1
+        place = torch.where(self.mask, valid, self.count + (~self.mask).cumsum(1) - 1)
         each = torch.arange(steps, device=x.device).expand(batch, steps)
         # Step of the mask that comes at each place, valid ones first.
-        order = torch.empty_like(place).scatter_(1, place, each)
+        order = torch.empty_like(place).scatter_(1, place, each)[:, : self.steps]
         order = steps - 1 - order if backwards else order
         # As a lookup in a table: its backward pass is the fastest that torch has.
         return F.embedding((order + self.rows() * steps).T, x.reshape(batch * steps, -1))
@@ -77,7 +98,7 @@ class _Valid:
         At a step that is not valid stands the output before it, or zero.
         """
         steps, batch, size = outputs.shape
-        seen = self.mask.cumsum(1) if self.seen is None else self.seen
+        seen = self.mask.cumsum(1)
         index = (seen - 1).clamp(min=0) * batch + self.rows()
         placed = F.embedding(index, outputs.reshape(steps * batch, size))
         return torch.where((self.mask if zero else seen > 0).unsqueeze(-1), placed, 0.0)
@@ -85,12 +106,12 @@ class _Valid:
     def last(self, outputs, otherwise):
         """The output of the last valid step (batch, features); `otherwise` for rows without one."""
         place = self.count - 1 if self.is_everywhere else (self.count - 1).clamp(min=0)
-        found = outputs.gather(0, place.expand(-1, outputs.shape[2]).unsqueeze(0)).squeeze(0)
+        found = outputs.gather(0, place.expand(1, -1, outputs.shape[2])).squeeze(0)
         return found if self.is_everywhere else torch.where(self.count > 0, found, otherwise)
 
     def padding(self):
         """True where a place holds no valid step: (steps, batch)."""
-        places = torch.arange(self.mask.shape[1], device=self.mask.device)
+        places = torch.arange(self.steps, device=self.mask.device)
         return places.unsqueeze(1) >= self.count.T
 
 
@@ -314,8 +335,7 @@ class RNN(Layer):
         return outputs
 
     def compute_mask(self, _, mask):
-        mask = tree.flatten(mask)[0]
-        mask = mask if self.return_sequences else None
+        mask = tree.flatten(mask)[0] if self.return_sequences else None
         return [mask] + [None] * len(self.state_size) if self.return_state else mask
 
     # ---- state -----------------------------------------------------------------------------------
@@ -397,7 +417,8 @@ class RNN(Layer):
         output = outputs if self.return_sequences else last
         # A cell may compute in a dtype of its own.
         dtype = self._torch_compute_dtype
-        output = output.to(dtype)
+        if output.dtype is not dtype:
+            output = output.to(dtype)
         if self.return_state or self.stateful:
             states = tree.map_structure(lambda s: s.to(dtype), states)
         if self.stateful:
@@ -432,13 +453,26 @@ class RNN(Layer):
             # Copies: the states change while the graph of this call is still needed.
             initial_state = tree.map_structure(lambda v: v.value.detach().clone(), self.states)
         elif initial_state is None:
-            initial_state = self.get_initial_state(sequences.shape[0])
+            cell, batch_size = self.cell, sequences.shape[0]
+            if self._begins_at_zero(cell):
+                dtype, device = cell._torch_compute_dtype, sequences.device
+                zeros = torch.zeros((batch_size, cell.units), dtype=dtype, device=device)
+                return [zeros] * cell.states_count
+            initial_state = self.get_initial_state(batch_size)
         states = list(initial_state) if tree.is_nested(initial_state) else [initial_state]
         dtype = getattr(self.cell, "_torch_compute_dtype", self._torch_compute_dtype)
         device = sequences.device
         if all([type(s) is Tensor and s.dtype is dtype and s.device == device for s in states]):
             return states
         return tree.map_structure(lambda s: torch.as_tensor(s).to(device, dtype), states)
+
+    def _begins_at_zero(self, cell):
+        """Whether no user's `get_initial_state` makes the states to begin with."""
+        own = RecurrentCell.get_initial_state
+        return (
+            getattr(self.get_initial_state, "__func__", None) is RNN.get_initial_state
+            and getattr(getattr(cell, "get_initial_state", None), "__func__", None) is own
+        )
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         """Runs the cell over all steps; for subclasses to replace.
@@ -472,7 +506,8 @@ class RNN(Layer):
         for cell, own, is_fused in zip(chain, states if stacked else [states], fused, strict=True):
             inner = cell is not chain[-1]
             own = own if isinstance(own, (list, tuple)) else [own]
-            x = x.to(cell._torch_compute_dtype)
+            if x.dtype is not cell._torch_compute_dtype:
+                x = x.to(cell._torch_compute_dtype)
             run = self._fused if is_fused else self._scanned
             x, own = run(
                 cell, x, list(own), mask, valid, backwards, training, inner or self.return_sequences
@@ -571,8 +606,8 @@ class RNN(Layer):
 def _untraceable(cell):
     """Whether `torch.compile` is at work on what it fails at: training torch's LSTM for the CPU."""
     return (
-        isinstance(cell, LSTMCell)
-        and torch.is_grad_enabled()
+        torch.is_grad_enabled()
+        and isinstance(cell, LSTMCell)
         and torch.compiler.is_compiling()
         and not torch.compiler.is_exporting()
         and cell.kernel.device.type == "cpu"

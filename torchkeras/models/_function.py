@@ -205,16 +205,16 @@ class Function(Operation):
         for position, value in zip(self._input_slots, inputs, strict=True):
             values[position] = value
         for operation, sources, args, kwargs, target, done in self._plan:
-            if sources is None:
+            if type(sources) is int:
+                x = values[sources]
+                is_short = short and operation._hot == 1 and x.dtype is operation._hot_dtype
+                call = short if is_short else type(operation).__call__
+                result = call(operation, x, **kwargs) if kwargs else call(operation, x)
+            elif sources is None:
                 result = operation(*_filled(args, values), **_filled(kwargs, values))
             else:
-                one = type(sources) is int
-                given = (values[sources],) if one else _taken(sources, values)
-                is_short = (
-                    short
-                    and operation._hot == len(given)
-                    and (given[0].dtype is operation._hot_dtype if one else operation._takes(given))
-                )
+                given = _taken(sources, values)
+                is_short = short and operation._hot == len(given) and operation._takes(given)
                 call = short if is_short else type(operation).__call__
                 result = call(operation, *given, **kwargs)
             if type(target) is int:

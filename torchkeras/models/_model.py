@@ -173,7 +173,7 @@ class Model(Trainer, Layer):
             if (
                 flat is not None
                 and not torch.compiler.is_compiling()
-                and _scopes.stateless_scope() is None
+                and not _scopes._stacks.stateless
             ):
                 context = call_context
                 if context.depth == 0 and context.losses_alive:
