@@ -544,6 +544,36 @@ def test_dropout_gradient_and_dtype():
     assert random.dropout(torch.full((4,), torch.nan), 0.999999, seed=8).eq(0).all()
 
 
+DROPPED = {
+    "rows": torch.randn(33, 7),
+    "channels_last": torch.randn(2, 3, 5, 4).contiguous(memory_format=torch.channels_last),
+    "transposed": torch.randn(6, 5).T,
+    "expanded": torch.randn(6, 1).expand(6, 5),
+    "every second": torch.randn(6, 10)[:, ::2],
+    "empty": torch.randn(0, 3),
+    "scalar": torch.randn(()),
+    "double": torch.randn(9, 5, dtype=torch.float64),
+    "half": torch.randn(9, 5).half(),
+    "bfloat16": torch.randn(9, 5).bfloat16(),
+}
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 2 / 3])
+@pytest.mark.parametrize("name", DROPPED)
+def test_dropout_is_torchs(name, rate):
+    """The draws, the numbers, the gradient, and where the generator then stands."""
+    found = []
+    for drop in (random.quick_dropout, lambda x, rate: torch.nn.functional.dropout(x, rate, True)):
+        torch.manual_seed(5)
+        x = DROPPED[name].detach().requires_grad_()
+        y = drop(x, rate)
+        y.sum().backward()
+        found.append((y.detach(), x.grad, torch.rand(3)))
+    for ours, torchs in zip(*found, strict=True):
+        assert ours.dtype is torchs.dtype and ours.stride() == torchs.stride()
+        assert torch.equal(ours, torchs)
+
+
 def test_shuffle_along_a_negative_axis():
     x = torch.arange(12).reshape(3, 4)
     same(random.shuffle(x, axis=-1, seed=2), random.shuffle(x, axis=1, seed=2))

@@ -161,7 +161,7 @@ def linear(x):
     return x
 
 
-# What a function does to a tensor of floating point: `relu` and `tanh` without a look at what comes.
+# What a function does to a tensor of floating point, without a look at what comes.
 relu._on_floats, tanh._on_floats = torch.relu, torch.tanh
 
 

@@ -3,7 +3,6 @@
 import math
 
 import torch
-import torch.nn.functional as F
 
 from torchkeras import config, random, regularizers
 from torchkeras._errors import received, unit_interval
@@ -84,8 +83,8 @@ class Dropout(_Noise):
         if self.seed is not None or not inputs.is_floating_point():
             return random.dropout(inputs, self.rate, shape, self.seed_generator)
         if shape is None:
-            return F.dropout(inputs, self.rate, True)
-        return inputs * F.dropout(inputs.new_ones(shape), self.rate, True)
+            return random.quick_dropout(inputs, self.rate)
+        return inputs * random.quick_dropout(inputs.new_ones(shape), self.rate)
 
     def _mask_shape(self, inputs):
         return _filled(self.noise_shape, inputs.shape)
