@@ -476,6 +476,9 @@ def _attention(layers, inputs):
 )
 def test_predict_step_budget(make, size, budget):
     dtype = "float32" if make is _branches else "int64"
+    # That another layer has losses costs this model nothing.
+    other = torchkeras.layers.Dense(1, activity_regularizer="l2")
+    assert other(np.ones((1, 1))) is not None and other.losses
     inputs = torchkeras.Input((size,), dtype=dtype)
     outputs = make(torchkeras.layers, inputs)
     inputs, outputs = outputs if isinstance(outputs, tuple) else (inputs, outputs)

@@ -385,6 +385,22 @@ def test_dtypes_that_change_on_the_way(make, size):
             assert each.dtype == "float64"
 
 
+def test_activity_regularizer_of_a_settled_layer():
+    x, y = np.arange(6, dtype="float32").reshape(2, 3), np.zeros((2, 2), "float32")
+    found = []
+    for library in (torchkeras, keras):
+        layers = [library.layers.Dense(2, kernel_initializer="ones") for _ in range(2)]
+        model = library.Sequential([library.Input((3,)), *layers])
+        model.compile("sgd", "mse")
+        losses = [model.evaluate(x, y, verbose=0) for _ in range(3)]
+        for regularizer in (library.regularizers.L2(0.5), None):
+            layers[0].activity_regularizer = regularizer
+            losses += [model.evaluate(x, y, verbose=0) for _ in range(2)]
+        found.append(losses)
+    assert found[0][3] > found[0][2] == found[0][5]
+    np.testing.assert_allclose(*found, rtol=1e-6)
+
+
 def test_hooks_and_errors_of_settled_layers():
     model = ours(blocks_model, torchkeras)
     x = np.ones((2, 5, 4), "float32")

@@ -344,7 +344,10 @@ DRAWS = [
     ("categorical", ([[1.0, 2.0, 3.0], [1.0, 2.0, 9.0]], 6), {}),
     ("categorical", (torch.zeros(2, 30), 4), {"dtype": "int64"}),
     ("dropout", (torch.ones(8, 9), 0.3), {}),
-    ("dropout", (torch.ones(8, 9, dtype=torch.float16), 0.3), {}),
+    *(
+        ("dropout", (torch.ones(80, 90, dtype=getattr(torch, dtype)), 0.3), {})
+        for dtype in ("float16", "bfloat16", "float64")
+    ),
     ("dropout", (torch.ones(8, 9), 0.3), {"noise_shape": (None, 1)}),
     ("dropout", (torch.ones(8, 9), 0.0), {}),
     ("dropout", (torch.ones(8, 9), 1.0), {}),
@@ -558,7 +561,7 @@ DROPPED = {
 }
 
 
-@pytest.mark.parametrize("rate", [0.1, 0.5, 2 / 3])
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 2 / 3, 1.0])
 @pytest.mark.parametrize("name", DROPPED)
 def test_dropout_is_torchs(name, rate):
     """The draws, the numbers, the gradient, and where the generator then stands."""

@@ -17,14 +17,14 @@ class CallContext(threading.local):
     """Per-thread state of the layer calls that are under way.
 
     `training` is what the enclosing call was told (None: nobody said), `depth` how many calls
-    enclose this one, `losses_alive` whether any layer holds losses of an earlier call, `loop`
+    enclose this one, `losses` how many losses layers have been given so far, `loop`
     whether the loop of `fit` (True) or of `evaluate` and `predict` (False) that is under way trains
     (None: there is none).
     """
 
     training: bool | None = None
     depth: int = 0
-    losses_alive: bool = False
+    losses: int = 0
     loop: bool | None = None
 
 

@@ -319,8 +319,8 @@ def dropout(
     keep, device = 1.0 - rate, inputs.device
     generator = _generator(seed, device)
     if device.type == "cpu":
-        # What `bernoulli` does with chances in float32, in a third of the time.
-        kept = torch.rand(shape, generator=generator, device=device, dtype=torch.float32) < keep
+        # What `bernoulli` does with the chance for each element, in a third of the time.
+        kept = torch.rand(shape, generator=generator, device=device) < keep
     else:
         kept = torch.bernoulli(torch.full(shape, keep, device=device), generator=generator).bool()
     return torch.where(kept, inputs / keep, 0.0)
@@ -328,7 +328,8 @@ def dropout(
 
 def quick_dropout(x: Tensor, rate: float) -> Tensor:
     """torch's dropout of a tensor in floating point, with its draws."""
-    if not x.is_cpu or torch.compiler.is_compiling() or not _is_chance_compared():
+    is_drawn = x.is_cpu and 0 < rate < 1 and not torch.compiler.is_compiling()
+    if not is_drawn or not _is_chance_compared():
         return F.dropout(x, rate, True)
     keep = 1.0 - rate
     drawn = torch.empty_like(x, dtype=torch.float64, requires_grad=False).uniform_()

@@ -278,7 +278,8 @@ class Trainer:
     def _added_losses(self) -> list[Tensor]:
         """`losses`, not asked for where there can be none."""
         self._trained()
-        return self.losses if call_context.losses_alive or self._is_regularized else []
+        are_added = call_context.losses != self._losses_seen
+        return self.losses if are_added or self._is_regularized else []
 
     def stateless_compute_loss(
         self,

@@ -190,6 +190,16 @@ class Layer(Stateful, Operation):
         self.__dict__["_mixed"] = self.autocast and policy.compute_dtype != policy.variable_dtype
         self.__dict__.update(_hot=0, _hot_alone=False, _settled=False)
 
+    @property
+    def activity_regularizer(self):
+        """What is applied to the outputs of each call; may be set at any time."""
+        return self.__dict__["activity_regularizer"]
+
+    @activity_regularizer.setter
+    def activity_regularizer(self, value):
+        self.__dict__["activity_regularizer"] = value
+        self.__dict__.update(_hot=0, _hot_alone=False, _settled=False)
+
     def _apply(self, fn, recurse=True):
         """`to`, `half`, `double`, ...: a new dtype of the weights is the layer's new policy."""
         super()._apply(fn, recurse)
@@ -252,7 +262,7 @@ class Layer(Stateful, Operation):
         # A layer that has losses is followed from now on, so that they are cleared at its next
         # call.
         self._cool()
-        call_context.losses_alive = True
+        call_context.losses += 1
 
     def add_metric(self, *args, **kwargs):
         raise NotImplementedError(
@@ -271,9 +281,13 @@ class Layer(Stateful, Operation):
                 found.append(variable.regularizer(variable))
         return found
 
+    # How many losses layers had been given when those of this layer and of all below were cleared.
+    _losses_seen = 0
+
     def _clear_losses(self):
         for layer in self._flatten_layers():
             layer._losses.clear()
+        self.__dict__["_losses_seen"] = call_context.losses
 
     # Arguments that stand in a configuration only where they were given.
     _config_if_given = ("activity_regularizer", "lora_rank", "lora_alpha")
@@ -576,7 +590,7 @@ class Layer(Stateful, Operation):
         before = context.training
         switched = ()
         if not tracing:
-            if context.depth == 0 and context.losses_alive:
+            if context.depth == 0 and context.losses != self._losses_seen:
                 self._clear_losses()
             if told is not None and told is not before:
                 switched = self._switch_modules(told)

@@ -176,7 +176,7 @@ class Model(Trainer, Layer):
                 and not _scopes._stacks.stateless
             ):
                 context = call_context
-                if context.depth == 0 and context.losses_alive:
+                if context.depth == 0 and context.losses != self._losses_seen:
                     self._clear_losses()
                 context.depth += 1
                 try:
