@@ -858,6 +858,26 @@ def test_steps_that_no_row_needs_are_not_run(kind, side, longest, run, monkeypat
     assert set(seen) == {run}
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.trace")
+@pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])
+def test_traced_with_a_mask(kind):
+    """What was traced with short rows runs long ones too, with holes in them."""
+    layer = getattr(torchkeras.layers, kind)(UNITS)
+    masks = [torch.arange(33) < n for n in (2, 31)]
+    masks.append(torch.arange(33) % 3 == 1)
+    x = torch.randn(1, 33, FEATURES)
+    layer(x)
+
+    layer.requires_grad_(False)
+    with torch.no_grad():
+        traced = torch.jit.trace(
+            lambda x, mask: layer(x, mask=mask), (x, masks[0].unsqueeze(0)), check_trace=False
+        )
+        for mask in masks:
+            given = x, mask.unsqueeze(0)
+            torch.testing.assert_close(traced(*given), layer(x, mask=given[1]))
+
+
 @pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])
 def test_mask_of_no_rows(kind):
     layer = getattr(torchkeras.layers, kind)(UNITS)

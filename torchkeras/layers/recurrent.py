@@ -48,8 +48,9 @@ class _Valid:
         # How many steps have to be run.
         self.steps = mask.shape[1]
         self.are_in_front = self.is_everywhere = False
-        # To ask is worth it where nobody has to wait for the answer; NumPy gives it soonest.
-        if mask.is_cpu and not torch.compiler.is_compiling():
+        # To ask is worth it where nobody has to wait for the answer; NumPy gives it soonest. A
+        # trace has to hold for other masks too.
+        if mask.is_cpu and not torch.compiler.is_compiling() and not torch.jit.is_tracing():
             self._look(mask.numpy())
         else:
             self.count = mask.sum(1, keepdim=True)
