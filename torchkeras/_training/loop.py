@@ -80,9 +80,9 @@ def keep_freed_memory() -> None:
 
     The C library of Linux gives large blocks back to the system and gets them anew page by page,
     which takes longer than to compute with them, until it has seen a block freed that was larger
-    (M_MMAP_THRESHOLD in mallopt(3): up to 32 MiB). It sees one here, whose pages nobody touches.
+    (M_MMAP_THRESHOLD in mallopt(3)). It sees one of 16 MiB here, whose pages nobody touches.
     """
-    torch.empty((32 << 20) - (64 << 10), dtype=torch.uint8, device="cpu")
+    torch.empty((16 << 20) - (64 << 10), dtype=torch.uint8, device="cpu")
 
 
 def run_epoch(
