@@ -19,17 +19,21 @@ import numpy as np
 import pytest
 import torch
 
+from torchkeras import _errors
+
 # Tests run in several processes (see `addopts` in pyproject.toml), which share the processors.
 PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 torch.set_num_threads(max(1, (os.cpu_count() or 1) // PROCESSES))
 
 
 @pytest.fixture(autouse=True)
-def seeded():
-    """Every test starts from the same random state, in whatever order tests run."""
+def fresh():
+    """Every test starts from the same random state and hears every warning, in whatever order
+    tests run."""
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+    _errors._said.clear()
 
 
 def pytest_unconfigure():

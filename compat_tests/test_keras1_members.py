@@ -502,9 +502,6 @@ def test_regularizers_of_keras_1():
         keras.regularizers.EigenvalueRegularizer(0.1)(torch.ones(2, 2, 2))
     regularizer = keras.regularizers.L2(0.1)
     with pytest.warns(DeprecationWarning, match="no effect any more"):
-        from torchkeras.legacy import _door
-
-        _door._said.clear()
         regularizer.set_param(None)
         regularizer.set_layer(None)
     config = keras.regularizers.EigenvalueRegularizer(0.5).get_config()

@@ -147,7 +147,6 @@ def test_old_data_format_by_place():
 
 
 def test_deprecation_is_told_once():
-    _door._said.clear()
     with pytest.warns(DeprecationWarning, match="`output_dim` of Dense is called `units`"):
         layers.Dense(output_dim=3)
     with warnings.catch_warnings():
@@ -155,12 +154,14 @@ def test_deprecation_is_told_once():
         layers.Dense(output_dim=3)
 
 
-def test_warning_points_to_the_script():
-    _door._said.clear()
+@pytest.mark.parametrize(
+    "make", [lambda: layers.Dense(output_dim=3), lambda: keras.optimizers.SGD(lr=0.1)]
+)
+def test_warning_points_to_the_script(make):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        layers.Dense(output_dim=3)
-    assert caught[0].filename == __file__
+        make()
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from compat_tests.golden.optimizers import make_legacy
 from torchkeras import optimizers
 from torchkeras._variable import Variable
 from torchkeras.legacy import _paths
-from torchkeras.optimizers import _base, legacy, schedules
+from torchkeras.optimizers import legacy, schedules
 
 # Real Keras's variables are not ready for NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -731,7 +731,6 @@ def test_arguments_out_of_range():
 
 
 def test_lr_of_keras_1_acts():
-    _base._warn_of_lr.cache_clear()
     with pytest.warns(DeprecationWarning, match="learning_rate"):
         assert float(optimizers.SGD(lr=0.5).learning_rate) == 0.5
     with warnings.catch_warnings():

@@ -706,7 +706,7 @@ def test_tokenizer_by_hand():
 
 def test_tokenizer_errors():
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # given once in a process
+        warnings.simplefilter("ignore", DeprecationWarning)
         assert text.Tokenizer(nb_words=3).num_words == 3
     with pytest.raises(TypeError, match="Unrecognized keyword"):
         text.Tokenizer(x=1)

@@ -1,8 +1,9 @@
-"""Checks and messages shared by all modules; every message ends in `Received: name=value`."""
+"""Checks and messages shared by all modules; that of an error ends in `Received: name=value`."""
 
 import difflib
 import importlib
 import operator
+import warnings
 from collections.abc import Iterable
 from types import ModuleType, TracebackType
 from typing import Any
@@ -15,8 +16,12 @@ __all__ = [
     "positive_int",
     "received",
     "unit_interval",
+    "warn_once",
     "without_frames_of",
 ]
+
+# What `warn_once` has said.
+_said: set[str] = set()
 
 
 def received(**values: Any) -> str:
@@ -87,6 +92,13 @@ def unit_interval(name: str, value: float) -> float:
             "Expected a float value between 0 and 1. " + received(**{name: value})
         )
     return value
+
+
+def warn_once(message: str, stacklevel: int) -> None:
+    """A `DeprecationWarning`, the first time that there is this one to give."""
+    if message not in _said:
+        _said.add(message)
+        warnings.warn(message, DeprecationWarning, stacklevel=stacklevel + 1)
 
 
 def import_optional(module: str, purpose: str) -> ModuleType:

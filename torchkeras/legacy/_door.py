@@ -5,11 +5,11 @@ import functools
 import inspect
 import sys
 import types
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 from torchkeras import initializers
+from torchkeras._errors import warn_once
 from torchkeras.legacy._renames import (
     ALWAYS,
     ARGUMENTS,
@@ -21,9 +21,7 @@ from torchkeras.legacy._renames import (
     VALUES,
 )
 
-__all__ = ["Rule", "accepting", "known_names", "open_door", "renaming", "warn_once"]
-
-_said: set[str] = set()
+__all__ = ["Rule", "accepting", "known_names", "open_door", "renaming"]
 
 # Classes whose old names say that the sizes of a kernel stand one by one, in whatever call.
 ONE_BY_ONE = {
@@ -35,13 +33,6 @@ ONE_BY_ONE = {
     "legacy.layers.AtrousConvolution2D": "legacy.layers.AtrousConvolution2D",
 }
 KERNEL_SIZES = ({"nb_row", "nb_col"}, {"kernel_dim1", "kernel_dim2", "kernel_dim3"})
-
-
-def warn_once(message: str, stacklevel: int) -> None:
-    """A `DeprecationWarning`, the first time that there is this one to give."""
-    if message not in _said:
-        _said.add(message)
-        warnings.warn(message, DeprecationWarning, stacklevel=stacklevel + 1)
 
 
 class Rule:

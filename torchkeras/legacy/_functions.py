@@ -27,11 +27,10 @@ from torchkeras import (
     tree,
     utils,
 )
-from torchkeras._errors import import_optional
+from torchkeras._errors import import_optional, warn_once
 from torchkeras._op import computed_on_symbols
 from torchkeras._serialize import deserialize_keras_object
 from torchkeras.datasets import _files
-from torchkeras.legacy._door import warn_once
 
 __all__ = []
 

@@ -14,14 +14,14 @@ import torch
 
 from torchkeras import _symbolic, dtype_policies, layers, tree
 from torchkeras._data.dataset import PyDataset
-from torchkeras._errors import import_optional
+from torchkeras._errors import import_optional, warn_once
 from torchkeras._serialize import CustomObjectScope
 from torchkeras._symbolic import KerasTensor
 from torchkeras._training.trainer import Trainer
 from torchkeras.callbacks import Callback, CallbackList, LambdaCallback
 from torchkeras.layers import Layer
 from torchkeras.layers._spec import check_inputs
-from torchkeras.legacy._door import Rule, warn_once
+from torchkeras.legacy._door import Rule
 from torchkeras.legacy._file_utils import (
     load_weights_from_hdf5_group,
     load_weights_from_hdf5_group_by_name,

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from torchkeras import _dtypes, _naming, _scopes, _serialize, initializers
+from torchkeras._errors import warn_once
 from torchkeras._serialize import Configurable
 from torchkeras._variable import Variable
 from torchkeras.optimizers.schedules import Formula, LearningRateSchedule
@@ -964,15 +965,6 @@ def _old_arguments(learning_rate, kwargs):
     for name in _WITHOUT_EFFECT:
         kwargs.pop(name, None)
     if "lr" in kwargs:
-        _warn_of_lr()
+        warn_once("The argument `lr` of optimizers is now called `learning_rate`.", stacklevel=4)
         learning_rate = kwargs.pop("lr")
     return learning_rate, kwargs.pop("decay", None) or 0.0
-
-
-@functools.cache
-def _warn_of_lr() -> None:
-    warnings.warn(
-        "The argument `lr` of optimizers is now called `learning_rate`.",
-        DeprecationWarning,
-        stacklevel=5,
-    )
