@@ -32,7 +32,7 @@ FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*
 # that ends in "/" is a room, whose files may import each other; a package's __init__ stands after
 # its last file by itself. `torchkeras/README.md` tells what each is for.
 FLOORS = {
-    "0 ground": "_version config _errors _naming tree _dtypes",
+    "0 ground": "_version _errors config _naming tree _dtypes",
     "1 tensors": "_scopes _variable _serialize _symbolic _op random",
     "2 ops": """
         ops/_core ops/numpy/_elementwise ops/numpy/_reduction ops/numpy/_manipulation

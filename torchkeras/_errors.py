@@ -3,9 +3,10 @@
 import difflib
 import importlib
 import operator
+import sys
 import warnings
 from collections.abc import Iterable
-from types import ModuleType, TracebackType
+from types import FrameType, ModuleType, TracebackType
 from typing import Any
 
 __all__ = [
@@ -16,10 +17,13 @@ __all__ = [
     "positive_int",
     "received",
     "unit_interval",
+    "warn",
     "warn_once",
     "without_frames_of",
 ]
 
+# Packages whose lines are never the one that a warning is about.
+_NOT_THE_CALLER = (__name__.partition(".")[0], "torch", "importlib", "functools", "contextlib")
 # What `warn_once` has said.
 _said: set[str] = set()
 
@@ -94,11 +98,25 @@ def unit_interval(name: str, value: float) -> float:
     return value
 
 
-def warn_once(message: str, stacklevel: int) -> None:
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """A warning that points to the line, outside of the package, that led to it."""
+    frame = sys._getframe(1)
+    while frame.f_back and _module_of(frame).partition(".")[0] in _NOT_THE_CALLER:
+        frame = frame.f_back
+    seen = frame.f_globals.setdefault("__warningregistry__", {})
+    file, line = frame.f_code.co_filename, frame.f_lineno
+    warnings.warn_explicit(message, category, file, line, _module_of(frame), seen)
+
+
+def _module_of(frame: FrameType) -> str:
+    return frame.f_globals.get("__name__") or ""
+
+
+def warn_once(message: str) -> None:
     """A `DeprecationWarning`, the first time that there is this one to give."""
     if message not in _said:
         _said.add(message)
-        warnings.warn(message, DeprecationWarning, stacklevel=stacklevel + 1)
+        warn(message, DeprecationWarning)
 
 
 def import_optional(module: str, purpose: str) -> ModuleType:

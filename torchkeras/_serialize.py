@@ -13,7 +13,6 @@ import marshal
 import sys
 import threading
 import types
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -22,7 +21,7 @@ import torch
 
 from torchkeras import _dtypes
 from torchkeras import config as settings
-from torchkeras._errors import nearest
+from torchkeras._errors import nearest, warn
 from torchkeras._naming import to_snake_case
 
 __all__ = [
@@ -467,10 +466,9 @@ def _lambda_code(function: types.FunctionType) -> tuple:
         source = inspect.getsource(function)
     except OSError:
         source = repr(function)
-    warnings.warn(
+    warn(
         "The object being serialized includes a `lambda`. Loading it will need `safe_mode=False`, "
         f"since it runs code from the file. Use a named function instead of: {source}",
-        stacklevel=4,
     )
     code = base64.encodebytes(marshal.dumps(function.__code__)).decode("ascii")
     _own_lambdas[code] = function

@@ -7,12 +7,13 @@
 import json
 import os
 import threading
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from torchkeras._errors import warn
 
 __all__ = [
     "backend",
@@ -99,7 +100,7 @@ def _read_config_file(path: Path) -> None:
     except FileNotFoundError:
         return
     except (OSError, TypeError, ValueError) as error:
-        warnings.warn(f"Ignoring the Keras config file {path}: {error}", stacklevel=2)
+        warn(f"Ignoring the Keras config file {path}: {error}")
         return
     for name, is_valid in checks.items():
         if name not in found:
@@ -107,10 +108,9 @@ def _read_config_file(path: Path) -> None:
         if is_valid(found[name]):
             setattr(_settings, name, found[name])
         else:
-            warnings.warn(
+            warn(
                 f"Ignoring an invalid `{name}` in the Keras config file {path}. "
                 f"Received: {name}={found[name]!r}",
-                stacklevel=2,
             )
 
 

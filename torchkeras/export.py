@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from torchkeras import _dtypes, config, tree
-from torchkeras._errors import import_optional, received
+from torchkeras._errors import import_optional, received, warn
 from torchkeras.layers import InputSpec
 from torchkeras.models import Model
 from torchkeras.saving import _archive
@@ -216,10 +216,9 @@ def _warn_of_fixed_sizes(program: torch.export.ExportedProgram, samples: tuple, 
         if str(sizes[name][axis]).isdigit()
     ]
     if fixed:
-        warnings.warn(
+        warn(
             f"The program takes inputs of these sizes only, since torch fixed them: "
             f"{', '.join(fixed)}. Give `input_signature` with the sizes that are to be served.",
-            stacklevel=6,
         )
 
 

@@ -5,13 +5,14 @@ defaultdict, deque, named tuples, torch.Size, torch's return types, and register
 A dict is walked in the order of its sorted keys, an OrderedDict in its own order. None is a leaf.
 """
 
-import warnings
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 from torch.utils._pytree import SUPPORTED_NODES
+
+from torchkeras._errors import warn
 
 __all__ = [
     "MAP_TO_NONE",
@@ -225,11 +226,10 @@ def assert_same_structure(a: Any, b: Any, check_types: bool | None = None) -> No
     The kinds of dict count as one. `check_types` has no effect.
     """
     if check_types is not None:
-        warnings.warn(
+        warn(
             "The `check_types` argument is deprecated and no longer has any effect. "
             "For a looser check, use `keras.tree.assert_same_paths()`.",
             DeprecationWarning,
-            stacklevel=2,
         )
 
     def check(_, other):

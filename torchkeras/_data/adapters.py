@@ -3,7 +3,6 @@
 import itertools
 import math
 import operator
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -23,7 +22,7 @@ from torchkeras._data.slicing import (
     map_arrays,
     pack_x_y_sample_weight,
 )
-from torchkeras._errors import positive_int, received
+from torchkeras._errors import positive_int, received, warn
 
 __all__ = ["ArraySource", "IterableSource", "IteratorSource", "PyDatasetSource", "make_source"]
 
@@ -104,10 +103,9 @@ class Source:
             self._counted = self._seen
         is_short = self._length is not None and self._seen < self._length
         if self.steps is not None or is_short or self.is_used_up_by_a_pass:
-            warnings.warn(
+            warn(
                 "Your input ran out of data; interrupting training. Make sure that it can give "
                 "at least `steps_per_epoch * epochs` batches.",
-                stacklevel=2,
             )
 
 
@@ -549,7 +547,7 @@ def _limited(steps: int | None) -> int | None:
     limit = config.max_steps_per_epoch()
     if not limit or (steps and steps <= limit):
         return steps
-    warnings.warn(f"Limiting steps_per_epoch to {limit}", stacklevel=3)
+    warn(f"Limiting steps_per_epoch to {limit}")
     return limit
 
 
@@ -583,10 +581,9 @@ def _stream(
     # `fit` shuffles unless told otherwise, which says nothing to a `Dataset`.
     if shuffle and kind != "tf.data.Dataset":
         kind = "infinite PyDataset" if isinstance(x, PyDataset) else kind
-        warnings.warn(
+        warn(
             f"`shuffle=True` was passed, but will be ignored since the data `x` was provided as a "
             f"{kind}. It is expected to be shuffled already.",
-            stacklevel=4,
         )
     if isinstance(x, PyDataset):
         return PyDatasetSource(x, False, *common)

@@ -5,7 +5,6 @@ a graph they are one launch.
 """
 
 import contextlib
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from torch import Tensor
 from torchkeras import random as keras_random
 from torchkeras import tree
 from torchkeras._data import unpack_x_y_sample_weight
+from torchkeras._errors import warn
 from torchkeras._training.loop import Logs
 from torchkeras._training.torch_parts import TorchMetric
 from torchkeras._variable import revision
@@ -166,10 +166,9 @@ class CapturedStep:
             graph = self.recorder.record(step)
         except RuntimeError as error:
             self.gave_up = True
-            warnings.warn(
+            warn(
                 "The training step cannot be recorded as a CUDA graph and runs without one: "
                 f"{error}",
-                stacklevel=4,
             )
             return None
         finally:

@@ -4,7 +4,6 @@ it."""
 import contextlib
 import functools
 import os
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from torchkeras import _symbolic, config, optimizers, tree
 from torchkeras._data import make_source, train_validation_split, unpack_x_y_sample_weight
-from torchkeras._errors import received, without_frames_of
+from torchkeras._errors import received, warn, without_frames_of
 from torchkeras._scopes import call_context, for_script, recording
 from torchkeras._training.capture import CapturedStep, can_capture
 from torchkeras._training.compile import CompileLoss, CompileMetrics
@@ -182,10 +181,9 @@ class Trainer:
             )
         asked = value is True or isinstance(value, dict)
         if asked and self.run_eagerly:
-            warnings.warn(
+            warn(
                 "If `run_eagerly` is True, then `jit_compile` cannot also be True. Disabling "
                 "`jit_compile`.",
-                stacklevel=3,
             )
         self.__dict__["_jit_compile"] = asked and not self.run_eagerly
         self.__dict__["_jit_options"] = dict(value) if isinstance(value, dict) else {}
@@ -363,7 +361,7 @@ class Trainer:
         """Gradients of the loss, and the optimizer's step."""
         weights = self._trained()
         if not weights:
-            warnings.warn("The model does not have any trainable weights.", stacklevel=2)
+            warn("The model does not have any trainable weights.")
             return
         optimizer = self.optimizer
         if isinstance(optimizer, torch.optim.Optimizer):

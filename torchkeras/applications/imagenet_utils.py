@@ -2,8 +2,6 @@
 
 import functools
 import json
-import sys
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -11,13 +9,11 @@ import numpy as np
 import torch
 
 from torchkeras import config, ops
-from torchkeras._errors import one_of, received
+from torchkeras._errors import one_of, received, warn
 from torchkeras._symbolic import KerasTensor
 from torchkeras.utils import get_file
 
 __all__ = ["decode_predictions", "preprocess_input"]
-
-_PACKAGE = __name__.partition(".")[0]
 
 _CLASS_INDEX = "https://storage.googleapis.com/download.tensorflow.org/data/"
 
@@ -191,7 +187,7 @@ def obtain_input_shape(
     if channels != 3 and pretrained and not require_flatten:
         raise ValueError(f"The input must have 3 channels. {received(input_shape=input_shape)}")
     if channels not in (1, 3) and not pretrained:
-        warn_caller(
+        warn(
             "This model usually expects 1 or 3 input channels. However, it was passed an "
             f"input_shape with {channels} input channels."
         )
@@ -219,14 +215,6 @@ def obtain_input_shape(
 
 
 _obtain_input_shape = obtain_input_shape  # what Keras 1 and 2 called it
-
-
-def warn_caller(message: str) -> None:
-    """A warning that points to the line, outside of the package, that led to it."""
-    frame, level = sys._getframe(1), 2
-    while frame and frame.f_globals.get("__name__", "").split(".")[0] == _PACKAGE:
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message, stacklevel=level)
 
 
 def _with_channels(channels: int, size: int | None, first: bool) -> tuple:

@@ -1,13 +1,9 @@
 """MobileNet: depthwise convolutions, each followed by a pointwise one."""
 
 from torchkeras import layers
-from torchkeras._errors import one_of, received
+from torchkeras._errors import one_of, received, warn
 from torchkeras.applications._imagenet import STORAGE, ImageClassifier, channel_axis, spatial
-from torchkeras.applications.imagenet_utils import (
-    decode_predictions,
-    preprocessing,
-    warn_caller,
-)
+from torchkeras.applications.imagenet_utils import decode_predictions, preprocessing
 
 __all__ = ["MobileNet", "decode_predictions", "preprocess_input"]
 
@@ -40,7 +36,7 @@ class SizedClassifier(ImageClassifier):
             one_of("alpha", options.alpha, self.alphas)
             if rows != columns or rows not in self.sizes:
                 rows = 224
-                warn_caller(
+                warn(
                     f"`input_shape` is undefined or non-square, or `rows` is not in "
                     f"{list(self.sizes)}. Weights for input shape (224, 224) will be loaded as the "
                     "default."

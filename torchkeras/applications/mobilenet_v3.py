@@ -1,7 +1,7 @@
 """MobileNetV3: blocks found by search, with squeeze-and-excite and hard swish."""
 
 from torchkeras import config, layers
-from torchkeras._errors import one_of, received
+from torchkeras._errors import one_of, received, warn
 from torchkeras._symbolic import KerasTensor
 from torchkeras.applications._imagenet import (
     STORAGE,
@@ -14,7 +14,6 @@ from torchkeras.applications.imagenet_utils import (
     correct_pad,
     decode_predictions,
     preprocessing,
-    warn_caller,
 )
 from torchkeras.applications.mobilenet_v2 import check_same_shape, normalized
 
@@ -73,7 +72,7 @@ class Searched(ImageClassifier):
         if options.pretrained:
             one_of("alpha", options.alpha, (1.0,) if options.minimalistic else (0.75, 1.0))
             if rows != columns or rows != 224:
-                warn_caller(
+                warn(
                     "`input_shape` is undefined or non-square, or `rows` is not 224. Weights for "
                     "input shape (224, 224) will be loaded as the default."
                 )

@@ -9,14 +9,13 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-import warnings
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import torch
 
-from torchkeras._errors import import_optional, received
+from torchkeras._errors import import_optional, received, warn
 from torchkeras.callbacks._base import Callback
 from torchkeras.callbacks._monitor import log_learning_rates, optimizers_of
 
@@ -168,7 +167,7 @@ class RemoteMonitor(Callback):
         except urllib.error.HTTPError as error:  # the server is there, whatever it thinks of it
             error.close()
         except OSError:
-            warnings.warn(f"Could not reach RemoteMonitor root server at {self.root}", stacklevel=2)
+            warn(f"Could not reach RemoteMonitor root server at {self.root}")
 
 
 class TensorBoard(Callback):
@@ -340,7 +339,7 @@ class TensorBoard(Callback):
         try:
             text = self.model.to_json()
         except (TypeError, ValueError, NotImplementedError) as error:
-            warnings.warn(f"Model failed to serialize as JSON. Ignoring... {error}", stacklevel=2)
+            warn(f"Model failed to serialize as JSON. Ignoring... {error}")
             return
         import_optional("tensorboard", "TensorBoard")
         summary_pb2 = importlib.import_module("tensorboard.compat.proto.summary_pb2")

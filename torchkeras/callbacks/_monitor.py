@@ -3,13 +3,12 @@
 import os
 import re
 import shutil
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from torchkeras._errors import received
+from torchkeras._errors import received, warn
 from torchkeras.callbacks._base import Callback, other_name
 from torchkeras.callbacks._progbar import print_message
 
@@ -35,9 +34,8 @@ class MonitorCallback(Callback):
     def __init__(self, monitor="val_loss", mode="auto", baseline=None, min_delta=0):
         super().__init__()
         if mode not in ("auto", "min", "max"):
-            warnings.warn(
+            warn(
                 f"{type(self).__name__} mode '{mode}' is unknown, fallback to auto mode.",
-                stacklevel=3,
             )
             mode = "auto"
         self.monitor = monitor
@@ -167,10 +165,9 @@ class EarlyStopping(MonitorCallback):
         """The monitored value, or None with a warning."""
         value = find_log(logs or {}, self.monitor)
         if value is None:
-            warnings.warn(
+            warn(
                 f"Early stopping conditioned on metric `{self.monitor}` which is not available. "
                 f"Available metrics are: {','.join(logs or ())}",
-                stacklevel=2,
             )
         return value
 
@@ -235,10 +232,9 @@ class ReduceLROnPlateau(MonitorCallback):
         log_learning_rates(self.model, logs)
         current = find_log(logs, self.monitor)
         if current is None:
-            warnings.warn(
+            warn(
                 f"Learning rate reduction is conditioned on metric `{self.monitor}` which is not "
                 f"available. Available metrics are: {','.join(logs)}.",
-                stacklevel=2,
             )
             return
         if self.in_cooldown():
@@ -434,13 +430,12 @@ class ModelCheckpoint(MonitorCallback):
             return True
         current = find_log(logs, self.monitor)
         if current is None:
-            warnings.warn(f"Can save best model only with {self.monitor} available.", stacklevel=2)
+            warn(f"Can save best model only with {self.monitor} available.")
             return True
         if np.ndim(current) > 0:
-            warnings.warn(
+            warn(
                 "Can save best model only when `monitor` is a scalar value. Falling back to "
                 "`save_best_only=False`. " + received(current=current),
-                stacklevel=2,
             )
             return True
         best = "None" if self.best is None else f"{self.best:.5f}"

@@ -9,7 +9,6 @@ import os
 import random as python_random
 import shutil
 import signal
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +17,7 @@ import torch
 
 from torchkeras import random as keras_random
 from torchkeras import tree
-from torchkeras._errors import received
+from torchkeras._errors import received, warn
 from torchkeras._serialize import ObjectSharingScope, serialize_keras_object
 from torchkeras.callbacks._base import Callback
 from torchkeras.callbacks._monitor import (
@@ -371,10 +370,9 @@ class OrbaxCheckpoint(MonitorCallback):
         if self.save_best_only:
             current = find_log(logs or {}, self.monitor)
             if current is None:
-                warnings.warn(
+                warn(
                     f"Can save best model only with {self.monitor} available, skipping save at "
                     f"{moment}.",
-                    stacklevel=3,
                 )
                 return
             self._set_monitor_op()

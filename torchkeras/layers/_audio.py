@@ -1,13 +1,12 @@
 """Layers that turn sound into spectrograms."""
 
 import math
-import warnings
 
 import torch
 import torch.nn.functional as F
 
 from torchkeras import _dtypes, config, initializers, ops
-from torchkeras._errors import import_optional, received
+from torchkeras._errors import import_optional, received, warn
 from torchkeras._symbolic import KerasTensor
 from torchkeras.layers._base import Layer
 from torchkeras.layers._preparation import DataLayer
@@ -87,10 +86,9 @@ class STFTSpectrogram(Layer):
                 + received(fft_length=fft_length, frame_length=length)
             )
         if fft_length is not None and fft_length & (fft_length - 1):
-            warnings.warn(
+            warn(
                 "`fft_length` is recommended to be a power of two. "
                 + received(fft_length=fft_length),
-                stacklevel=4,
             )
         if self.mode not in _MODES:
             raise ValueError(

@@ -5,7 +5,6 @@ import functools
 import inspect
 import sys
 import types
-import warnings
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from torchkeras import (
     regularizers,
     tree,
 )
+from torchkeras._errors import warn
 from torchkeras._op import Operation
 from torchkeras._scopes import call_context, face
 from torchkeras._serialize import serialize_keras_object
@@ -562,13 +562,12 @@ class Layer(Stateful, Operation):
     def _set_masks(self, inputs, outputs, previous) -> None:
         if not self.supports_masking and not self._makes_masks:
             if previous is not None and any(m is not None for m in tree.flatten(previous)):
-                warnings.warn(
+                warn(
                     f"Layer '{self.name}' (of type {type(self).__name__}) was passed an input with "
                     "a mask attached to "
                     "it. However, this layer does not support masking and will therefore destroy "
                     "the mask information. "
                     "Downstream layers will not see the mask.",
-                    stacklevel=6,
                 )
             return
         flat = [outputs] if type(outputs) is Tensor else tree.flatten(outputs)

@@ -1,11 +1,9 @@
 """Activations that are layers because they have settings or weights."""
 
-import warnings
-
 import torch
 
 from torchkeras import activations, constraints, initializers, regularizers
-from torchkeras._errors import received
+from torchkeras._errors import received, warn
 from torchkeras.layers._base import Layer
 from torchkeras.layers._spec import InputSpec
 
@@ -60,9 +58,7 @@ class LeakyReLU(Layer):
     def __init__(self, negative_slope=0.3, **kwargs):
         if "alpha" in kwargs:
             negative_slope = kwargs.pop("alpha")
-            warnings.warn(
-                "Argument `alpha` is deprecated. Use `negative_slope` instead.", stacklevel=2
-            )
+            warn("Argument `alpha` is deprecated. Use `negative_slope` instead.")
         super().__init__(**kwargs)
         if negative_slope is None or negative_slope < 0:
             raise ValueError(

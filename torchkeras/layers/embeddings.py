@@ -1,14 +1,13 @@
 """Lookup tables from integers to vectors."""
 
 import functools
-import warnings
 
 import torch
 import torch.nn.functional as F
 from torch.nn import Module
 
 from torchkeras import _dtypes, constraints, initializers, regularizers
-from torchkeras._errors import positive_int, received
+from torchkeras._errors import positive_int, received, warn
 from torchkeras._symbolic import infer_spec
 from torchkeras.layers._base import Layer
 from torchkeras.layers._lora import Lora
@@ -50,7 +49,7 @@ class Embedding(Lora, Layer):
         **kwargs,
     ):
         if kwargs.pop("input_length", None) is not None:
-            warnings.warn("Argument `input_length` is deprecated. Just remove it.", stacklevel=2)
+            warn("Argument `input_length` is deprecated. Just remove it.")
         super().__init__(**kwargs)
         self.input_dim = positive_int("input_dim", input_dim)
         self.output_dim = positive_int("output_dim", output_dim)

@@ -1,12 +1,10 @@
 """Normalization: by batch, by sample, by groups of channels, by norm."""
 
-import warnings
-
 import torch
 import torch.nn.functional as F
 
 from torchkeras import config, constraints, initializers, regularizers
-from torchkeras._errors import received
+from torchkeras._errors import received, warn
 from torchkeras.layers._base import Layer
 from torchkeras.layers._spec import InputSpec
 
@@ -307,10 +305,9 @@ class LayerNormalization(_Normalization):
     ):
         rms_scaling = kwargs.pop("rms_scaling", False)
         if rms_scaling:
-            warnings.warn(
+            warn(
                 "You passed `rms_scaling=True`, which is deprecated: it divides by the deviation, "
                 "not by the root mean square. Use `keras.layers.RMSNormalization` instead.",
-                stacklevel=2,
             )
         if not isinstance(axis, (int, list, tuple)):
             raise TypeError(

@@ -149,7 +149,7 @@ class Rule:
 
     def _note(self, old: str, new: str) -> None:
         if old != "input_length":
-            warn_once(f"Argument `{old}` of {self.what} is called `{new}` now.", stacklevel=6)
+            warn_once(f"Argument `{old}` of {self.what} is called `{new}` now.")
 
     def _note_dropped(self, name: str, value: Any) -> None:
         if name == "mode" and value == 1:
@@ -158,7 +158,7 @@ class Rule:
                 f"use LayerNormalization. Received: mode={value}"
             )
         if value not in (None, False, 0, "default"):
-            warn_once(f"Argument `{name}` of {self.what} has no effect any more.", stacklevel=6)
+            warn_once(f"Argument `{name}` of {self.what} has no effect any more.")
 
 
 def _is_initializer_name(value: Any) -> bool:

@@ -425,7 +425,6 @@ def multi_gpu_model(model, gpus=None, cpu_merge=True, cpu_relocation=False):
     `DistributedDataParallel`."""
     warn_once(
         "`multi_gpu_model` gives the model itself; see `keras.distribution` for several devices.",
-        stacklevel=2,
     )
     return model
 

@@ -315,7 +315,7 @@ class ModelOfKeras2:
             samples_per_epoch: samples of an epoch, instead of `steps_per_epoch`.
             validation_samples: samples to validate on, instead of `validation_steps`.
         """
-        warn_once("`fit_generator` is called `fit` now.", stacklevel=2)
+        warn_once("`fit_generator` is called `fit` now.")
         generator, steps_per_epoch = _batches(generator, steps_per_epoch, samples_per_epoch)
         if validation_samples is not None and not isinstance(validation_data, (tuple, list)):
             validation_data, validation_steps = _counted(validation_data, validation_samples)
@@ -346,7 +346,7 @@ class ModelOfKeras2:
         samples=None,
     ):
         """Loss and metrics on the batches of a generator or `Sequence`; see `evaluate`."""
-        warn_once("`evaluate_generator` is called `evaluate` now.", stacklevel=2)
+        warn_once("`evaluate_generator` is called `evaluate` now.")
         generator, steps = _batches(generator, steps, samples)
         _with_queue(generator, workers, use_multiprocessing, max_queue_size)
         return self.evaluate(generator, steps=steps, callbacks=callbacks, verbose=verbose)
@@ -363,7 +363,7 @@ class ModelOfKeras2:
         samples=None,
     ):
         """The outputs for the batches of a generator or `Sequence`; see `predict`."""
-        warn_once("`predict_generator` is called `predict` now.", stacklevel=2)
+        warn_once("`predict_generator` is called `predict` now.")
         generator, steps = _batches(generator, steps, samples)
         _with_queue(generator, workers, use_multiprocessing, max_queue_size)
         return self.predict(generator, steps=steps, callbacks=callbacks, verbose=verbose)
@@ -662,11 +662,11 @@ class RegularizerOfKeras1:
 
     def set_param(self, _):
         """Does nothing, as since Keras 1.2; a regularizer is called on its weight."""
-        warn_once("`set_param` of a regularizer has no effect any more.", stacklevel=2)
+        warn_once("`set_param` of a regularizer has no effect any more.")
 
     def set_layer(self, _):
         """Does nothing, as since Keras 1.2; a regularizer is called on its layer's outputs."""
-        warn_once("`set_layer` of a regularizer has no effect any more.", stacklevel=2)
+        warn_once("`set_layer` of a regularizer has no effect any more.")
 
 
 def _scale_of(optimizer):

@@ -5,13 +5,13 @@ few torch calls as possible. It returns None where the arguments are not of the 
 """
 
 import math
-import warnings
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from torchkeras import config
+from torchkeras._errors import warn
 from torchkeras._op import computed_on_symbols
 from torchkeras.losses._base import match_ranks
 from torchkeras.ops._core import as_tensor
@@ -297,12 +297,11 @@ def _check_same_shape(y_true: Tensor, y_pred: Tensor):
 
 def _warn_of_one_class(y_pred: Tensor, name: str):
     if y_pred.ndim and y_pred.shape[-1] == 1:
-        warnings.warn(
+        warn(
             f"In loss {name}, expected y_pred.shape to be (batch_size, num_classes) with "
             f"num_classes > 1. Received: y_pred.shape={tuple(y_pred.shape)}. Consider using "
             "'binary_crossentropy' if you only have 2 classes.",
             SyntaxWarning,
-            stacklevel=3,
         )
 
 

@@ -1,11 +1,10 @@
 """Intersection over union of classes, from a confusion matrix."""
 
-import warnings
-
 import torch
 from torch import Tensor
 
 from torchkeras import config
+from torchkeras._errors import warn
 from torchkeras.metrics._base import Metric
 from torchkeras.ops._core import as_tensor
 
@@ -79,10 +78,9 @@ class IoU(Metric):
             return torch.ones_like(y_true, dtype=self._torch_dtype)
         is_float = "float" in str(getattr(sample_weight, "dtype", ""))
         if is_float and not self._torch_dtype.is_floating_point:
-            warnings.warn(
+            warn(
                 "You are passing weight as `float`, but dtype is `int`. This may result in an "
                 "incorrect weight due to type casting. Consider using integer weights.",
-                stacklevel=3,
             )
         weight = as_tensor(sample_weight, self._torch_dtype, y_true.device).to(y_true.device)
         if weight.ndim > 1:

@@ -1,11 +1,10 @@
 """Metrics that are the mean of a function, and a few that are sums of one."""
 
-import warnings
-
 import torch
 from torch import Tensor
 
 from torchkeras import config
+from torchkeras._errors import warn
 from torchkeras._op import computed_on_symbols
 from torchkeras.losses import _functions as functions
 from torchkeras.losses._base import divide_no_nan, match_ranks
@@ -499,7 +498,7 @@ class R2Score(Metric):
         reason = "More independent predictors than datapoints in adjusted R2 score."
         if spare == 0:
             reason = "Division by zero in Adjusted R2 score."
-        warnings.warn(f"{reason} Falling back to standard R2 score.", stacklevel=3)
+        warn(f"{reason} Falling back to standard R2 score.")
         return score
 
 

@@ -5,12 +5,12 @@ import functools
 import inspect
 import json
 import re
-import warnings
 
 import torch
 from torch import Tensor
 
 from torchkeras import _scopes, tree
+from torchkeras._errors import warn
 from torchkeras._scopes import call_context
 from torchkeras._serialize import deserialize_keras_object, serialize_keras_object
 from torchkeras._symbolic import KerasTensor, infer_spec
@@ -354,10 +354,9 @@ class Model(Trainer, Layer):
         try:
             return serialize_keras_object(self._compile_config)
         except TypeError as error:
-            warnings.warn(
+            warn(
                 f"What `compile()` was given is not saved with model '{self.name}', so that it "
                 f"must be compiled again after loading: {error}",
-                stacklevel=5,
             )
             return None
 

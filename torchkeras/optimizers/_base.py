@@ -5,7 +5,6 @@ import inspect
 import operator
 import re
 import struct
-import warnings
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 
 from torchkeras import _dtypes, _naming, _scopes, _serialize, initializers
-from torchkeras._errors import warn_once
+from torchkeras._errors import warn, warn_once
 from torchkeras._serialize import Configurable
 from torchkeras._variable import Variable
 from torchkeras.optimizers.schedules import Formula, LearningRateSchedule
@@ -835,11 +834,10 @@ class Optimizer(Configurable):
         """Reads the state from a mapping; one of another length is skipped with a warning."""
         variables = self.variables
         if len(store.keys()) != len(variables):
-            warnings.warn(
+            warn(
                 f"Skipping variable loading for optimizer '{self.name}', because it has "
                 f"{len(variables)} variables whereas the saved optimizer has {len(store.keys())} "
                 "variables.",
-                stacklevel=2,
             )
             return
         for i, variable in enumerate(variables):
@@ -906,10 +904,9 @@ def _drop_missing(grads, variables):
         for grad, variable in zip(grads, variables)
         if grad is None
     ]
-    warnings.warn(
+    warn(
         f"Gradients do not exist for variables {missing} when minimizing the loss. If using "
         "`model.compile()`, did you forget to provide a `loss` argument?",
-        stacklevel=4,
     )
     grads, variables = zip(*pairs)
     return grads, variables
@@ -965,6 +962,6 @@ def _old_arguments(learning_rate, kwargs):
     for name in _WITHOUT_EFFECT:
         kwargs.pop(name, None)
     if "lr" in kwargs:
-        warn_once("The argument `lr` of optimizers is now called `learning_rate`.", stacklevel=4)
+        warn_once("The argument `lr` of optimizers is now called `learning_rate`.")
         learning_rate = kwargs.pop("lr")
     return learning_rate, kwargs.pop("decay", None) or 0.0

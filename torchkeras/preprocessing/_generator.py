@@ -1,6 +1,5 @@
 """`ImageDataGenerator`: random changes and standardization of images, a batch at a time."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +8,7 @@ import torch
 from torch import Tensor
 
 from torchkeras import _dtypes, config
-from torchkeras._errors import one_of, received
+from torchkeras._errors import one_of, received, warn
 from torchkeras.preprocessing._affine import FILL_MODES
 from torchkeras.preprocessing._iterators import (
     DataFrameIterator,
@@ -192,10 +191,9 @@ class ImageDataGenerator:
         ):
             if getattr(self, switch) and bool(getattr(self, implied)) is not value:
                 setattr(self, implied, value)
-                warnings.warn(
+                warn(
                     f"This ImageDataGenerator specifies `{switch}`, which overrides setting of "
                     f"`{implied}`.",
-                    stacklevel=3,
                 )
 
     # ---- where images come from
@@ -302,21 +300,19 @@ class ImageDataGenerator:
         """
         old = kwargs.keys() & {"has_ext", "sort", "drop_duplicates"}
         for name in sorted(old):
-            warnings.warn(
+            warn(
                 f"{name} is deprecated: filenames have to match those on disk, in the order of "
                 "the dataframe.",
                 DeprecationWarning,
-                stacklevel=2,
             )
             del kwargs[name]
         keep_aspect_ratio = kwargs.pop("keep_aspect_ratio", False)
         if kwargs:
             raise TypeError(f"Unrecognized keyword arguments: {received(**kwargs)}")
         if class_mode == "other":
-            warnings.warn(
+            warn(
                 '`class_mode` "other" is deprecated, please use `class_mode` "raw".',
                 DeprecationWarning,
-                stacklevel=2,
             )
             class_mode = "raw"
         return DataFrameIterator(
@@ -545,10 +541,9 @@ class ImageDataGenerator:
         def statistic(name: str, switch: str) -> Tensor | None:
             value = getattr(self, name)
             if value is None:
-                warnings.warn(
+                warn(
                     f"This ImageDataGenerator specifies `{switch}`, but it hasn't been fit on any "
                     "training data. Fit it first by calling `.fit(numpy_data)`.",
-                    stacklevel=4,
                 )
                 return None
             return torch.as_tensor(np.asarray(value), dtype=images.dtype, device=images.device)
@@ -589,11 +584,10 @@ class ImageDataGenerator:
                 + received(shape=x.shape)
             )
         if x.shape[self.channel_axis] not in (1, 3, 4):
-            warnings.warn(
+            warn(
                 "Expected input to be images (as Numpy array) following the data format "
                 f'convention "{self.data_format}" (channels on axis {self.channel_axis}), i.e. '
                 f"expected either 1, 3 or 4 channels. Received: shape={x.shape}",
-                stacklevel=2,
             )
         if seed is not None:
             np.random.seed(seed)

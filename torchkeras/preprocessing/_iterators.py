@@ -2,7 +2,6 @@
 
 import os
 import threading
-import warnings
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from torchkeras import config
 from torchkeras._data.dataset import PyDataset
-from torchkeras._errors import one_of, received
+from torchkeras._errors import one_of, received, warn
 from torchkeras.callbacks._progbar import print_message
 from torchkeras.preprocessing._threads import Coming, decode_in_threads
 from torchkeras.utils._image import PIL_INTERPOLATIONS, array_to_img, load_img
@@ -360,11 +359,10 @@ class NumpyArrayIterator(_ImageIterator):
             )
         axis = 3 if self.data_format == "channels_last" else 1
         if self.x.shape[axis] not in (1, 3, 4):
-            warnings.warn(
+            warn(
                 f'NumpyArrayIterator is set to use the data format convention "{self.data_format}" '
                 f"(channels on axis {axis}), i.e. expected either 1, 3, or 4 channels on axis "
                 f"{axis}. Received: an array of shape {self.x.shape}",
-                stacklevel=3,
             )
         self.x_misc = misc
         self.y = named["y"]
@@ -646,10 +644,9 @@ def _image_files(
     for root, _, files in sorted(os.walk(os.path.join(directory, name), followlinks=follow_links)):
         for file in sorted(files):
             if file.lower().endswith(".tiff"):
-                warnings.warn(
+                warn(
                     'Using ".tiff" files with multiple bands will cause distortion. Please verify '
                     "your output.",
-                    stacklevel=3,
                 )
             if file.lower().endswith(formats):
                 found.append(os.path.relpath(os.path.join(root, file), directory))
@@ -789,10 +786,9 @@ class DataFrameIterator(_FileIterator):
         ]
         missing = len(rows) - sum(is_valid)
         if missing:
-            warnings.warn(
+            warn(
                 f'Found {missing} invalid image filename(s) in x_col="{x_col}". These filename(s) '
                 "will be ignored.",
-                stacklevel=4,
             )
         return rows[np.array(is_valid, dtype=bool)]
 
@@ -834,8 +830,6 @@ def _check_columns(
                 f'If class_mode="binary" there must be 2 classes. Received: {count} classes'
             )
     if classes and class_mode in ("input", "multi_output", "raw", None):
-        warnings.warn(
-            f'`classes` will be ignored given the class_mode="{class_mode}"', stacklevel=4
-        )
+        warn(f'`classes` will be ignored given the class_mode="{class_mode}"')
     if weight_col and rows[weight_col].dtype.kind not in "iuf":
         raise TypeError(f"Column weight_col={weight_col} must be numeric.")

@@ -4,10 +4,10 @@ import contextlib
 import inspect
 import json
 import sys
-import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from torchkeras._errors import warn
 from torchkeras._serialize import get_registered_object
 from torchkeras.layers import Layer
 from torchkeras.saving import _graph_ops, _old_functions
@@ -535,10 +535,9 @@ def _known_arguments(name: str, inner: dict[str, Any]) -> dict[str, Any]:
     unknown = {key: value for key, value in inner.items() if key not in taken}
     telling = {key: value for key, value in unknown.items() if value not in (None, False, 0, 1, [])}
     if telling:
-        warnings.warn(
+        warn(
             f"Layer {inner.get('name', name)} ({name}) was saved with arguments that it does not "
             f"have any more; they are ignored: {telling}",
-            stacklevel=2,
         )
     return {key: value for key, value in inner.items() if key in taken}
 

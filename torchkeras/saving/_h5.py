@@ -7,14 +7,13 @@ import math
 import os
 import struct
 import types
-import warnings
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import torch
 
-from torchkeras._errors import import_optional
+from torchkeras._errors import import_optional, warn
 from torchkeras.saving import _archive, _raw
 
 __all__ = []
@@ -611,9 +610,8 @@ def map_path(filepath: str, doing: str) -> str:
     if filepath.endswith(".json"):
         return filepath
     path = os.path.splitext(filepath)[0] + ".json"
-    warnings.warn(
+    warn(
         f"{doing} sharded weights requires `*.json` as the extension. The original path: "
         f"{filepath} will be renamed to {path}.",
-        stacklevel=4,
     )
     return path

@@ -4,13 +4,13 @@ import contextlib
 import inspect
 import json
 import os
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from torchkeras import _version, losses, metrics
+from torchkeras._errors import warn
 from torchkeras._naming import to_snake_case
 from torchkeras._serialize import (
     CustomObjectScope,
@@ -210,10 +210,9 @@ def _load_optimizer(model, file: Any) -> None:
     arrays = _arrays(file, "optimizer_weights")
     pairs = _optimizer_state.matched(optimizer, arrays, names)
     if pairs is None:
-        warnings.warn(
+        warn(
             "Error in loading the saved optimizer state. As a result, your model is starting with "
             "a freshly initialized optimizer.",
-            stacklevel=5,
         )
         return
     for variable, array in pairs:
@@ -282,7 +281,7 @@ def _values(
         )
         if not may_differ_in_number:
             raise ValueError(message)
-        warnings.warn(f"Skipping loading of weights: {message}", stacklevel=5)
+        warn(f"Skipping loading of weights: {message}")
         return []
     pairs = []
     for variable, array in zip(variables, arrays):
@@ -295,7 +294,7 @@ def _values(
         )
         if not may_differ_in_shape:
             raise ValueError(message)
-        warnings.warn(f"Skipping loading weights: {message}", stacklevel=5)
+        warn(f"Skipping loading weights: {message}")
     return pairs
 
 

@@ -4,9 +4,9 @@ import datetime
 import json
 import os
 import tempfile
-import warnings
 
 from torchkeras import _version
+from torchkeras._errors import warn
 from torchkeras._serialize import (
     ObjectSharingScope,
     deserialize_keras_object,
@@ -123,10 +123,9 @@ def _has_weights_to_come(model) -> bool:
 
 def _warn_unbuilt(model) -> None:
     if not model.built:
-        warnings.warn(
+        warn(
             "You are saving a model that has not yet been built. It might not contain any weights "
             "yet. Consider building the model first by calling it on some data.",
-            stacklevel=4,
         )
 
 
@@ -261,9 +260,7 @@ def _read_optimizer(optimizer, weights) -> None:
             return
     failure = _walk.load_state(_Holder(optimizer), weights, journal=True, partial=True)
     if failure is not None:
-        warnings.warn(
-            f"Skipping variable loading for optimizer '{optimizer.name}': {failure}", stacklevel=4
-        )
+        warn(f"Skipping variable loading for optimizer '{optimizer.name}': {failure}")
 
 
 class _Holder:
@@ -378,7 +375,7 @@ def load_weights(model, filepath, skip_mismatch=False, **kwargs):
     elif path.endswith(".safetensors"):
         _check_not_by_name(by_name, path)
         for problem in _safetensors.load(model, path, skip_mismatch):
-            warnings.warn(f"Skipping loading of weights: {problem}", stacklevel=3)
+            warn(f"Skipping loading of weights: {problem}")
     elif path.endswith(".keras") and not _h5.is_hdf5(path):
         _check_not_by_name(by_name, path)
         with (
@@ -416,4 +413,4 @@ def _load_state(model, weights, skip: list, skip_mismatch: bool) -> None:
         model, weights, skip=left_out, journal=True, partial=skip_mismatch, then=then
     )
     if failure is not None:
-        warnings.warn(failure, stacklevel=4)
+        warn(failure)

@@ -5,12 +5,12 @@ It is walked beside the layers of the model here, which have the same names.
 """
 
 import os
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 from torch import Tensor, nn
 
+from torchkeras._errors import warn
 from torchkeras._serialize import CustomObjectScope, deserialize_keras_object
 from torchkeras._variable import Variable
 from torchkeras.saving import _configs, _legacy, _optimizer_state, _walk
@@ -163,7 +163,7 @@ def load_weights(model, path: str, skip_mismatch: bool = False) -> None:
                 f"{len(problems)} of {len(model.weights)} weights do not fit the checkpoint: "
                 f"{listed}. Received: filepath={path}"
             )
-        warnings.warn(f"Skipping loading of weights: {listed}", stacklevel=3)
+        warn(f"Skipping loading of weights: {listed}")
     values.extend(_optimizer_values(model, checkpoint))
     for variable, value in values:
         variable.assign(value)

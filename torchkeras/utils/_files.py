@@ -8,14 +8,13 @@ import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
-import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from torchkeras import config
-from torchkeras._errors import received
+from torchkeras._errors import received, warn
 from torchkeras.callbacks._progbar import Progbar, print_message
 
 __all__ = ["get_file"]
@@ -82,7 +81,7 @@ def get_file(
         return str(target)
     formats = "tar" if untar else archive_format
     if not extract_archive(target, unpacked, formats):
-        warnings.warn(f"Could not extract archive. {received(path=str(target))}", stacklevel=2)
+        warn(f"Could not extract archive. {received(path=str(target))}")
     return str(unpacked)
 
 
@@ -274,7 +273,7 @@ def _is_inside(path: str, folder: str) -> bool:
 
 
 def _skip(name: str) -> None:
-    warnings.warn(f"Skipping invalid path during archive extraction: '{name}'.", stacklevel=2)
+    warn(f"Skipping invalid path during archive extraction: '{name}'.")
 
 
 def _zip_members(path: Path, folder: Path) -> Iterator[tuple[int, Any]]:

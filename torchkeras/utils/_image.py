@@ -5,7 +5,6 @@ import io
 import math
 import os
 import stat
-import warnings
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchkeras import config
-from torchkeras._errors import received
+from torchkeras._errors import received, warn
 
 __all__ = ["array_to_img", "img_to_array", "load_img", "save_img"]
 
@@ -107,9 +106,7 @@ def save_img(
         file_format = "jpeg"
     image = array_to_img(x, data_format=data_format, scale=scale)
     if image.mode == "RGBA" and file_format == "jpeg":
-        warnings.warn(
-            "The JPEG format does not support RGBA images, converting to RGB.", stacklevel=2
-        )
+        warn("The JPEG format does not support RGBA images, converting to RGB.")
         image = image.convert("RGB")
     image.save(path, format=file_format, **kwargs)
 

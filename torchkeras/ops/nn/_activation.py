@@ -3,13 +3,13 @@
 Integers and booleans are computed in `floatx()`, except where values are only cut off.
 """
 
-import warnings
 from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from torchkeras._errors import warn
 from torchkeras._op import op
 from torchkeras.ops._core import as_tensor, axes_of, to_float
 
@@ -205,11 +205,10 @@ def softmax(x: Tensor, axis=-1) -> Tensor:
 
 def _warn_of_single_value(x: Tensor, axis: int) -> None:
     if not torch.compiler.is_compiling():
-        warnings.warn(
+        warn(
             f"You are using a softmax over axis {axis} of a tensor of shape {tuple(x.shape)}. This "
             "axis has size 1. The softmax operation will always return the value 1, which is "
             "likely not what you intended. Did you mean to use a sigmoid instead?",
-            stacklevel=4,
         )
 
 

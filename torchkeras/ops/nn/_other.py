@@ -1,14 +1,12 @@
 """Encodings, normalizations, attention, crossentropies, CTC, image blocks and polar numbers."""
 
-import warnings
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from torchkeras import _dtypes, config
-from torchkeras._errors import received
+from torchkeras._errors import received, warn
 from torchkeras._op import op
 from torchkeras.ops._core import as_tensor, as_tensors, axes_of, on_meta, promoted, to_float
 
@@ -124,10 +122,9 @@ def layer_normalization(
     """Mean 0 and variance 1 over axes, times `gamma` plus `beta`; in float32 at least."""
     rms_scaling = kwargs.pop("rms_scaling", False)
     if rms_scaling:
-        warnings.warn(
+        warn(
             "You passed `rms_scaling=True`, which is deprecated: it scales by the variance. "
             "Use `keras.ops.rms_normalization` instead.",
-            stacklevel=2,
         )
     return _layer_normalization(x, gamma, beta, axis, epsilon, rms_scaling)
 
