@@ -347,7 +347,7 @@ def main() -> int:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     if arguments.callbacks:
-        text, met = measure_callbacks(2 if arguments.quick else max(arguments.rounds, 25))
+        text, met = measure_callbacks(2 if arguments.quick else max(arguments.rounds, 60))
         print(text)
         if arguments.save:
             path = save(f"callbacks-{DEVICE}", f"# callbacks\n\n{text}\n")

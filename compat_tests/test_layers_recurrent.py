@@ -867,7 +867,6 @@ def test_traced_with_a_mask(kind):
     masks.append(torch.arange(33) % 3 == 1)
     x = torch.randn(1, 33, FEATURES)
     layer(x)
-
     layer.requires_grad_(False)
     with torch.no_grad():
         traced = torch.jit.trace(

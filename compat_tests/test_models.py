@@ -385,7 +385,8 @@ def test_dtypes_that_change_on_the_way(make, size):
             assert each.dtype == "float64"
 
 
-def test_activity_regularizer_of_a_settled_layer():
+@pytest.mark.parametrize("of_model", [False, True])
+def test_activity_regularizer_of_a_settled_layer(of_model):
     x, y = np.arange(6, dtype="float32").reshape(2, 3), np.zeros((2, 2), "float32")
     found = []
     for library in (torchkeras, keras):
@@ -394,7 +395,7 @@ def test_activity_regularizer_of_a_settled_layer():
         model.compile("sgd", "mse")
         losses = [model.evaluate(x, y, verbose=0) for _ in range(3)]
         for regularizer in (library.regularizers.L2(0.5), None):
-            layers[0].activity_regularizer = regularizer
+            (model if of_model else layers[0]).activity_regularizer = regularizer
             losses += [model.evaluate(x, y, verbose=0) for _ in range(2)]
         found.append(losses)
     assert found[0][3] > found[0][2] == found[0][5]

@@ -166,10 +166,13 @@ class RecurrentCell(DropoutCell):
 
     def get_initial_state(self, batch_size=None):
         """The states to begin with: zeros."""
-        shape = (batch_size, self.units)
         known = self.built and not running_on_meta()
-        dtype, device = self._torch_compute_dtype, self.kernel.device if known else self._device()
-        return [torch.zeros(shape, dtype=dtype, device=device) for _ in range(self.states_count)]
+        device = self.kernel.device if known else self._device()
+        return [self._zero_state(batch_size, device) for _ in range(self.states_count)]
+
+    def _zero_state(self, batch_size, device):
+        shape = (batch_size, self.units)
+        return torch.zeros(shape, dtype=self._torch_compute_dtype, device=device)
 
     states_count = 1
 

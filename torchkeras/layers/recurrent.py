@@ -5,6 +5,8 @@ mask; else one scan, whose input projection is done for all steps at once. `laye
 which: "fused" or "scan".
 """
 
+import functools
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -73,6 +75,11 @@ class _Valid:
         part = max(1, -(-steps // 16))
         self.steps = min(steps, part * max(1, -(-max(listed, default=0) // part)))
 
+    @functools.cached_property
+    def seen(self):
+        """How many valid steps there are up to each step, itself included: (batch, steps)."""
+        return self.mask.cumsum(1)
+
     def rows(self):
         """Numbers of the rows: (batch, 1)."""
         return torch.arange(self.mask.shape[0], device=self.mask.device).unsqueeze(1)
@@ -84,8 +91,7 @@ class _Valid:
         if self.are_in_front:
             x = x.flip(1) if backwards else x
             return (x if self.steps == steps else x[:, : self.steps]).transpose(0, 1)
-        valid = self.mask.cumsum(1) - 1
-        place = torch.where(self.mask, valid, self.count + (~self.mask).cumsum(1) - 1)
+        place = torch.where(self.mask, self.seen - 1, self.count + (~self.mask).cumsum(1) - 1)
         each = torch.arange(steps, device=x.device).expand(batch, steps)
         # Step of the mask that comes at each place, valid ones first.
         order = torch.empty_like(place).scatter_(1, place, each)[:, : self.steps]
@@ -99,10 +105,9 @@ class _Valid:
         At a step that is not valid stands the output before it, or zero.
         """
         steps, batch, size = outputs.shape
-        seen = self.mask.cumsum(1)
-        index = (seen - 1).clamp(min=0) * batch + self.rows()
+        index = (self.seen - 1).clamp(min=0) * batch + self.rows()
         placed = F.embedding(index, outputs.reshape(steps * batch, size))
-        return torch.where((self.mask if zero else seen > 0).unsqueeze(-1), placed, 0.0)
+        return torch.where((self.mask if zero else self.seen > 0).unsqueeze(-1), placed, 0.0)
 
     def last(self, outputs, otherwise):
         """The output of the last valid step (batch, features); `otherwise` for rows without one."""
@@ -456,9 +461,7 @@ class RNN(Layer):
         elif initial_state is None:
             cell, batch_size = self.cell, sequences.shape[0]
             if self._begins_at_zero(cell):
-                dtype, device = cell._torch_compute_dtype, sequences.device
-                zeros = torch.zeros((batch_size, cell.units), dtype=dtype, device=device)
-                return [zeros] * cell.states_count
+                return [cell._zero_state(batch_size, sequences.device)] * cell.states_count
             initial_state = self.get_initial_state(batch_size)
         states = list(initial_state) if tree.is_nested(initial_state) else [initial_state]
         dtype = getattr(self.cell, "_torch_compute_dtype", self._torch_compute_dtype)

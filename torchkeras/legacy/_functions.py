@@ -421,10 +421,10 @@ def model_from_yaml(yaml_string, custom_objects=None):
 
 
 def multi_gpu_model(model, gpus=None, cpu_merge=True, cpu_relocation=False):
-    """The model itself: several devices are used by `keras.distribution` and by torch's
-    `DistributedDataParallel`."""
+    """The model itself: for several devices there is torch's `DistributedDataParallel`."""
     warn_once(
-        "`multi_gpu_model` gives the model itself; see `keras.distribution` for several devices.",
+        "`multi_gpu_model` gives the model itself; for several devices, see "
+        "`torch.nn.parallel.DistributedDataParallel`."
     )
     return model
 

@@ -194,6 +194,12 @@ class Model(Trainer, Layer):
     # Dtype, and shape without the batch, of each input of a graph that may be run at once.
     _graph_inputs = ()
 
+    @Layer.activity_regularizer.setter
+    def activity_regularizer(self, value):
+        Layer.activity_regularizer.fset(self, value)
+        if value is not None:
+            self.__dict__["_graph_inputs"] = ()
+
     def _usual_inputs(self, inputs):
         """The flat tensors of inputs that are what the graph was made for and have no masks, else
         None."""
