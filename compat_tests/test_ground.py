@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import types
+import warnings
 
 import keras
 import numpy as np
@@ -203,6 +204,45 @@ def test_without_frames_of():
     except ValueError as error:
         trimmed = _errors.without_frames_of(error, os.path.dirname(_errors.__file__))
     assert trimmed.__traceback__.tb_next is None
+
+
+def fitted(*data, trainable=True, **arguments):
+    model = torchkeras.Sequential([torchkeras.Input((3,)), torchkeras.layers.Dense(1)])
+    model.trainable = trainable
+    model.compile("sgd", "mse")
+    return model.fit(*data or ROWS, verbose=0, **arguments)
+
+
+ROWS = np.ones((4, 3)), np.ones((4, 1))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: torchkeras.layers.Dense(output_dim=3),
+        lambda: torchkeras.layers.LeakyReLU(alpha=0.1),
+        lambda: torchkeras.optimizers.SGD(lr=0.1),
+        lambda: torchkeras.callbacks.ModelCheckpoint("a.keras", mode="most"),
+        lambda: torchkeras.applications.MobileNet(weights=None, input_shape=(32, 32, 4)),
+        lambda: fitted(trainable=False),
+        lambda: fitted(iter([ROWS]), steps_per_epoch=3),
+        lambda: fitted(callbacks=[torchkeras.callbacks.EarlyStopping("val_loss")]),
+    ],
+)
+def test_warning_points_to_the_script(make):
+    """However deep in the package it is given."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        make()
+    assert {warning.filename for warning in caught} == {__file__}
+
+
+def test_warning_of_a_thread_points_somewhere():
+    """Where there is no line of a script, the warning is given all the same."""
+    with pytest.warns(UserWarning, match="lost"):
+        thread = threading.Thread(target=_errors.warn, args=["lost"])
+        thread.start()
+        thread.join()
 
 
 # _naming

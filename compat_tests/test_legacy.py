@@ -155,16 +155,6 @@ def test_deprecation_is_told_once():
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: layers.Dense(output_dim=3), lambda: keras.optimizers.SGD(lr=0.1)]
-)
-def test_warning_points_to_the_script(make):
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        make()
-    assert [warning.filename for warning in caught] == [__file__]
-
-
-@pytest.mark.parametrize(
     "make, message",
     [
         (lambda: layers.Dense(3, output_dim=4), "both were given"),

@@ -468,7 +468,7 @@ def _lambda_code(function: types.FunctionType) -> tuple:
         source = repr(function)
     warn(
         "The object being serialized includes a `lambda`. Loading it will need `safe_mode=False`, "
-        f"since it runs code from the file. Use a named function instead of: {source}",
+        f"since it runs code from the file. Use a named function instead of: {source}"
     )
     code = base64.encodebytes(marshal.dumps(function.__code__)).decode("ascii")
     _own_lambdas[code] = function

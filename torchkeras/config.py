@@ -110,7 +110,7 @@ def _read_config_file(path: Path) -> None:
         else:
             warn(
                 f"Ignoring an invalid `{name}` in the Keras config file {path}. "
-                f"Received: {name}={found[name]!r}",
+                f"Received: {name}={found[name]!r}"
             )
 
 

@@ -218,7 +218,7 @@ def _warn_of_fixed_sizes(program: torch.export.ExportedProgram, samples: tuple, 
     if fixed:
         warn(
             f"The program takes inputs of these sizes only, since torch fixed them: "
-            f"{', '.join(fixed)}. Give `input_signature` with the sizes that are to be served.",
+            f"{', '.join(fixed)}. Give `input_signature` with the sizes that are to be served."
         )
 
 

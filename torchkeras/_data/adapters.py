@@ -105,7 +105,7 @@ class Source:
         if self.steps is not None or is_short or self.is_used_up_by_a_pass:
             warn(
                 "Your input ran out of data; interrupting training. Make sure that it can give "
-                "at least `steps_per_epoch * epochs` batches.",
+                "at least `steps_per_epoch * epochs` batches."
             )
 
 
@@ -583,7 +583,7 @@ def _stream(
         kind = "infinite PyDataset" if isinstance(x, PyDataset) else kind
         warn(
             f"`shuffle=True` was passed, but will be ignored since the data `x` was provided as a "
-            f"{kind}. It is expected to be shuffled already.",
+            f"{kind}. It is expected to be shuffled already."
         )
     if isinstance(x, PyDataset):
         return PyDatasetSource(x, False, *common)

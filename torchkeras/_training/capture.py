@@ -168,7 +168,7 @@ class CapturedStep:
             self.gave_up = True
             warn(
                 "The training step cannot be recorded as a CUDA graph and runs without one: "
-                f"{error}",
+                f"{error}"
             )
             return None
         finally:

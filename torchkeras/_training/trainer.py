@@ -183,7 +183,7 @@ class Trainer:
         if asked and self.run_eagerly:
             warn(
                 "If `run_eagerly` is True, then `jit_compile` cannot also be True. Disabling "
-                "`jit_compile`.",
+                "`jit_compile`."
             )
         self.__dict__["_jit_compile"] = asked and not self.run_eagerly
         self.__dict__["_jit_options"] = dict(value) if isinstance(value, dict) else {}

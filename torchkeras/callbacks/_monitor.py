@@ -34,9 +34,7 @@ class MonitorCallback(Callback):
     def __init__(self, monitor="val_loss", mode="auto", baseline=None, min_delta=0):
         super().__init__()
         if mode not in ("auto", "min", "max"):
-            warn(
-                f"{type(self).__name__} mode '{mode}' is unknown, fallback to auto mode.",
-            )
+            warn(f"{type(self).__name__} mode '{mode}' is unknown, fallback to auto mode.")
             mode = "auto"
         self.monitor = monitor
         self.mode = mode
@@ -167,7 +165,7 @@ class EarlyStopping(MonitorCallback):
         if value is None:
             warn(
                 f"Early stopping conditioned on metric `{self.monitor}` which is not available. "
-                f"Available metrics are: {','.join(logs or ())}",
+                f"Available metrics are: {','.join(logs or ())}"
             )
         return value
 
@@ -234,7 +232,7 @@ class ReduceLROnPlateau(MonitorCallback):
         if current is None:
             warn(
                 f"Learning rate reduction is conditioned on metric `{self.monitor}` which is not "
-                f"available. Available metrics are: {','.join(logs)}.",
+                f"available. Available metrics are: {','.join(logs)}."
             )
             return
         if self.in_cooldown():
@@ -435,7 +433,7 @@ class ModelCheckpoint(MonitorCallback):
         if np.ndim(current) > 0:
             warn(
                 "Can save best model only when `monitor` is a scalar value. Falling back to "
-                "`save_best_only=False`. " + received(current=current),
+                "`save_best_only=False`. " + received(current=current)
             )
             return True
         best = "None" if self.best is None else f"{self.best:.5f}"

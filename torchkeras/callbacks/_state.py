@@ -372,7 +372,7 @@ class OrbaxCheckpoint(MonitorCallback):
             if current is None:
                 warn(
                     f"Can save best model only with {self.monitor} available, skipping save at "
-                    f"{moment}.",
+                    f"{moment}."
                 )
                 return
             self._set_monitor_op()

@@ -88,7 +88,7 @@ class STFTSpectrogram(Layer):
         if fft_length is not None and fft_length & (fft_length - 1):
             warn(
                 "`fft_length` is recommended to be a power of two. "
-                + received(fft_length=fft_length),
+                + received(fft_length=fft_length)
             )
         if self.mode not in _MODES:
             raise ValueError(

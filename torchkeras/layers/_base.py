@@ -567,7 +567,7 @@ class Layer(Stateful, Operation):
                     "a mask attached to "
                     "it. However, this layer does not support masking and will therefore destroy "
                     "the mask information. "
-                    "Downstream layers will not see the mask.",
+                    "Downstream layers will not see the mask."
                 )
             return
         flat = [outputs] if type(outputs) is Tensor else tree.flatten(outputs)

@@ -307,7 +307,7 @@ class LayerNormalization(_Normalization):
         if rms_scaling:
             warn(
                 "You passed `rms_scaling=True`, which is deprecated: it divides by the deviation, "
-                "not by the root mean square. Use `keras.layers.RMSNormalization` instead.",
+                "not by the root mean square. Use `keras.layers.RMSNormalization` instead."
             )
         if not isinstance(axis, (int, list, tuple)):
             raise TypeError(

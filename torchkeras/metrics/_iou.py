@@ -80,7 +80,7 @@ class IoU(Metric):
         if is_float and not self._torch_dtype.is_floating_point:
             warn(
                 "You are passing weight as `float`, but dtype is `int`. This may result in an "
-                "incorrect weight due to type casting. Consider using integer weights.",
+                "incorrect weight due to type casting. Consider using integer weights."
             )
         weight = as_tensor(sample_weight, self._torch_dtype, y_true.device).to(y_true.device)
         if weight.ndim > 1:

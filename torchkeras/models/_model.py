@@ -362,7 +362,7 @@ class Model(Trainer, Layer):
         except TypeError as error:
             warn(
                 f"What `compile()` was given is not saved with model '{self.name}', so that it "
-                f"must be compiled again after loading: {error}",
+                f"must be compiled again after loading: {error}"
             )
             return None
 

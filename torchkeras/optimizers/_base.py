@@ -837,7 +837,7 @@ class Optimizer(Configurable):
             warn(
                 f"Skipping variable loading for optimizer '{self.name}', because it has "
                 f"{len(variables)} variables whereas the saved optimizer has {len(store.keys())} "
-                "variables.",
+                "variables."
             )
             return
         for i, variable in enumerate(variables):
@@ -906,7 +906,7 @@ def _drop_missing(grads, variables):
     ]
     warn(
         f"Gradients do not exist for variables {missing} when minimizing the loss. If using "
-        "`model.compile()`, did you forget to provide a `loss` argument?",
+        "`model.compile()`, did you forget to provide a `loss` argument?"
     )
     grads, variables = zip(*pairs)
     return grads, variables

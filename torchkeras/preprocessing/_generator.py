@@ -193,7 +193,7 @@ class ImageDataGenerator:
                 setattr(self, implied, value)
                 warn(
                     f"This ImageDataGenerator specifies `{switch}`, which overrides setting of "
-                    f"`{implied}`.",
+                    f"`{implied}`."
                 )
 
     # ---- where images come from
@@ -543,7 +543,7 @@ class ImageDataGenerator:
             if value is None:
                 warn(
                     f"This ImageDataGenerator specifies `{switch}`, but it hasn't been fit on any "
-                    "training data. Fit it first by calling `.fit(numpy_data)`.",
+                    "training data. Fit it first by calling `.fit(numpy_data)`."
                 )
                 return None
             return torch.as_tensor(np.asarray(value), dtype=images.dtype, device=images.device)
@@ -587,7 +587,7 @@ class ImageDataGenerator:
             warn(
                 "Expected input to be images (as Numpy array) following the data format "
                 f'convention "{self.data_format}" (channels on axis {self.channel_axis}), i.e. '
-                f"expected either 1, 3 or 4 channels. Received: shape={x.shape}",
+                f"expected either 1, 3 or 4 channels. Received: shape={x.shape}"
             )
         if seed is not None:
             np.random.seed(seed)

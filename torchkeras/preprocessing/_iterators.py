@@ -362,7 +362,7 @@ class NumpyArrayIterator(_ImageIterator):
             warn(
                 f'NumpyArrayIterator is set to use the data format convention "{self.data_format}" '
                 f"(channels on axis {axis}), i.e. expected either 1, 3, or 4 channels on axis "
-                f"{axis}. Received: an array of shape {self.x.shape}",
+                f"{axis}. Received: an array of shape {self.x.shape}"
             )
         self.x_misc = misc
         self.y = named["y"]
@@ -646,7 +646,7 @@ def _image_files(
             if file.lower().endswith(".tiff"):
                 warn(
                     'Using ".tiff" files with multiple bands will cause distortion. Please verify '
-                    "your output.",
+                    "your output."
                 )
             if file.lower().endswith(formats):
                 found.append(os.path.relpath(os.path.join(root, file), directory))
@@ -788,7 +788,7 @@ class DataFrameIterator(_FileIterator):
         if missing:
             warn(
                 f'Found {missing} invalid image filename(s) in x_col="{x_col}". These filename(s) '
-                "will be ignored.",
+                "will be ignored."
             )
         return rows[np.array(is_valid, dtype=bool)]
 

@@ -537,7 +537,7 @@ def _known_arguments(name: str, inner: dict[str, Any]) -> dict[str, Any]:
     if telling:
         warn(
             f"Layer {inner.get('name', name)} ({name}) was saved with arguments that it does not "
-            f"have any more; they are ignored: {telling}",
+            f"have any more; they are ignored: {telling}"
         )
     return {key: value for key, value in inner.items() if key in taken}
 

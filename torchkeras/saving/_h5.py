@@ -612,6 +612,6 @@ def map_path(filepath: str, doing: str) -> str:
     path = os.path.splitext(filepath)[0] + ".json"
     warn(
         f"{doing} sharded weights requires `*.json` as the extension. The original path: "
-        f"{filepath} will be renamed to {path}.",
+        f"{filepath} will be renamed to {path}."
     )
     return path

@@ -212,7 +212,7 @@ def _load_optimizer(model, file: Any) -> None:
     if pairs is None:
         warn(
             "Error in loading the saved optimizer state. As a result, your model is starting with "
-            "a freshly initialized optimizer.",
+            "a freshly initialized optimizer."
         )
         return
     for variable, array in pairs:

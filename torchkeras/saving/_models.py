@@ -125,7 +125,7 @@ def _warn_unbuilt(model) -> None:
     if not model.built:
         warn(
             "You are saving a model that has not yet been built. It might not contain any weights "
-            "yet. Consider building the model first by calling it on some data.",
+            "yet. Consider building the model first by calling it on some data."
         )
 
 

@@ -208,7 +208,7 @@ def _warn_of_single_value(x: Tensor, axis: int) -> None:
         warn(
             f"You are using a softmax over axis {axis} of a tensor of shape {tuple(x.shape)}. This "
             "axis has size 1. The softmax operation will always return the value 1, which is "
-            "likely not what you intended. Did you mean to use a sigmoid instead?",
+            "likely not what you intended. Did you mean to use a sigmoid instead?"
         )
 
 

@@ -124,7 +124,7 @@ def layer_normalization(
     if rms_scaling:
         warn(
             "You passed `rms_scaling=True`, which is deprecated: it scales by the variance. "
-            "Use `keras.ops.rms_normalization` instead.",
+            "Use `keras.ops.rms_normalization` instead."
         )
     return _layer_normalization(x, gamma, beta, axis, epsilon, rms_scaling)
 
