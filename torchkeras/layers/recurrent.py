@@ -5,8 +5,6 @@ mask; else one scan, whose input projection is done for all steps at once. `laye
 which: "fused" or "scan".
 """
 
-import functools
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -46,7 +44,7 @@ class _Valid:
     """
 
     def __init__(self, mask):
-        self.mask = mask
+        self.mask, self._seen = mask, None
         # How many steps have to be run.
         self.steps = mask.shape[1]
         self.are_in_front = self.is_everywhere = False
@@ -75,10 +73,12 @@ class _Valid:
         part = max(1, -(-steps // 16))
         self.steps = min(steps, part * max(1, -(-max(listed, default=0) // part)))
 
-    @functools.cached_property
+    @property
     def seen(self):
         """How many valid steps there are up to each step, itself included: (batch, steps)."""
-        return self.mask.cumsum(1)
+        if self._seen is None:
+            self._seen = self.mask.cumsum(1)
+        return self._seen
 
     def rows(self):
         """Numbers of the rows: (batch, 1)."""

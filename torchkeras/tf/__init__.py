@@ -10,6 +10,7 @@ import sys as _sys
 import torch as _torch
 
 from torchkeras.tf import (
+    _ragged_rules,
     audio,
     compat,
     config,

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from torchkeras import config as _config
-from torchkeras._symbolic import running_on_meta
-from torchkeras.tf._convert import as_shape, as_tensor, is_tensor, matched
+from torchkeras._symbolic import KerasTensor, running_on_meta
+from torchkeras.tf._convert import as_shape, as_tensor, matched
 from torchkeras.tf._strings import StringTensor, structural
 from torchkeras.tf._tensor import TensorShape, facade
 from torchkeras.tf.dtypes import as_dtype, float32, string, torch_dtype
@@ -238,7 +238,7 @@ def get_static_value(tensor, partial=False):
 
 def is_symbolic_tensor(tensor) -> bool:
     """Whether a tensor has no value yet."""
-    return is_tensor(tensor) and not isinstance(tensor, Tensor | StringTensor)
+    return isinstance(tensor, KerasTensor)
 
 
 @facade
@@ -330,6 +330,9 @@ def stack(values, axis=0, name="stack"):
     """Tensors of one shape joined along a new axis."""
     if isinstance(values, Tensor):
         values = torch.unbind(values)
+    if _any_composite(values):
+        axis = int(axis) + (values[0].ndim + 1 if axis < 0 else 0)
+        return concat([expand_dims(value, axis) for value in values], axis)
     if running_on_meta() and not _hold_tensors(values):
         return np.stack(values, axis)
     return torch.stack(matched(*values), axis)

@@ -16,6 +16,7 @@ from torchkeras import tree
 from torchkeras.tf._arrays import concat, stack
 from torchkeras.tf._convert import as_tensor
 from torchkeras.tf._printing import printed
+from torchkeras.tf._ragged import RaggedTensor
 from torchkeras.tf._strings import StringTensor
 from torchkeras.tf._tensor import sealed
 from torchkeras.tf.dtypes import torch_dtype
@@ -138,7 +139,7 @@ def map_fn(
     results = [fn(part) for part in _slices(elems)]
     signature = dtype if fn_output_signature is None else fn_output_signature
     if hasattr(signature, "ragged_rank"):
-        return results[0].from_rows(results, signature.dtype) if results else None
+        return RaggedTensor.from_rows(results, signature.dtype)
     results = [tree.map_structure(lambda x: sealed(as_tensor(x)), result) for result in results]
     return _stacked(results)
 

@@ -27,8 +27,9 @@ __all__ = [
 
 
 def is_tensor(x: Any) -> bool:
-    """True for torch tensors (variables too), tensors of text and symbolic Keras tensors."""
-    return isinstance(x, Tensor | KerasTensor | StringTensor)
+    """True for torch tensors (variables too), symbolic Keras tensors, and those of text, ragged
+    and sparse ones."""
+    return isinstance(x, Tensor | KerasTensor | StringTensor) or hasattr(x, "is_composite")
 
 
 def as_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None) -> Any:
@@ -149,12 +150,17 @@ def int_axes(axis: Any, x: Any) -> tuple[int, ...]:
     return as_shape(axis)
 
 
+# Paths of the functions of `unary` and `binary`, with the number of tensors that they take.
+elementwise: dict[str, int] = {}
+
+
 def unary(path: str, function: Callable[..., Tensor]) -> Callable[..., Any]:
     """`tf.{path}(x, name=None)` over a torch function of one tensor."""
 
     def call(x, name=None):
         return function(x if isinstance(x, Tensor) else as_tensor(x))
 
+    elementwise[f"tf.{path}"] = 1
     return _titled(call, path, "of each element of a tensor, array, list or number", function)
 
 
@@ -164,6 +170,7 @@ def binary(path: str, function: Callable[..., Tensor]) -> Callable[..., Any]:
     def call(x, y, name=None):
         return function(*matched(x, y))
 
+    elementwise[f"tf.{path}"] = 2
     what = "of two tensors, element by element with broadcasting"
     return _titled(call, path, what, function, count=2)
 

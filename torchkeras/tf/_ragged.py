@@ -1,6 +1,7 @@
 """`tf.RaggedTensor`: rows of different lengths, one after the other."""
 
 import math
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,52 +11,168 @@ from torch import Tensor
 
 from torchkeras import config as _config
 from torchkeras.tf._arrays import concat, reshape
-from torchkeras.tf._convert import as_tensor
+from torchkeras.tf._convert import as_tensor, int_axes
+from torchkeras.tf._rows import (
+    rows_dtype,
+    splits_of_ids,
+    splits_of_lengths,
+    splits_of_splits,
+    whole_numbers,
+)
 from torchkeras.tf._specs import RaggedTensorSpec
 from torchkeras.tf._strings import StringTensor
-from torchkeras.tf._tensor import EagerTensor, TensorShape, sealed
+from torchkeras.tf._tensor import EagerTensor, TensorShape, functions, sealed
 from torchkeras.tf.dtypes import as_dtype, string, torch_dtype
+from torchkeras.tf.errors import InvalidArgumentError
+from torchkeras.tf.sparse import SparseTensor
 
 __all__ = ["RaggedTensor"]
+
+
+_NUMBERS = int | float | complex | str | bytes
+
+
+def _operator(function: Callable) -> Callable:
+    return lambda self, other: self.computed(function, self, _operand(self, other))
+
+
+def _reflected(function: Callable) -> Callable:
+    return lambda self, other: self.computed(function, _operand(self, other), self)
+
+
+def _operand(self: "RaggedTensor", other: Any) -> Any:
+    """Lists and arrays as tensors of the dtype of the values."""
+    is_known = isinstance(other, RaggedTensor | Tensor | StringTensor | _NUMBERS)
+    return other if is_known else as_tensor(other, self.dtype)
 
 
 class RaggedTensor:
     """Rows of different lengths: `values` of all rows, and where each row begins and ends.
 
     `values` may be ragged itself. Made by `tf.ragged.constant` and the `from_` methods.
+
+    Args:
+        values: of all rows, one after the other.
+        row_splits: row i is `values[row_splits[i]:row_splits[i + 1]]`; int32 or int64.
+        uniform_row_length: the length of all rows, where it is always the same.
     """
 
     is_composite = True
+    __array_ufunc__ = None  # an array leaves its operators to this class
 
-    def __init__(self, values: Any, row_splits: Any):
+    def __init__(self, values: Any, row_splits: Any, uniform_row_length: int | None = None):
         self.values = values
-        self.row_splits = sealed(as_tensor(row_splits).long())
+        self.row_splits = sealed(whole_numbers("row_splits", row_splits).to(self.device))
+        self.uniform_row_length = uniform_row_length
 
     # ---- made from
 
     @classmethod
     def from_row_splits(cls, values, row_splits, name=None, validate=True) -> "RaggedTensor":
-        """Row i is `values[row_splits[i]:row_splits[i + 1]]`."""
-        return cls(_values(values), row_splits)
+        """Row i is `values[row_splits[i]:row_splits[i + 1]]`.
+
+        Raises, as the other `from_` methods do:
+            ValueError: no int32 or int64 numbers, or not one axis of them.
+            InvalidArgumentError: rows that do not hold the values, each once and in order; not
+                looked for where `validate` is False.
+        """
+        values = _values(values)
+        splits = whole_numbers("row_splits", row_splits)
+        return cls(values, splits_of_splits(splits, values, validate))
 
     @classmethod
     def from_row_lengths(cls, values, row_lengths, name=None, validate=True) -> "RaggedTensor":
         """Rows of the given lengths."""
-        lengths = as_tensor(row_lengths).long()
-        return cls(_values(values), torch.cat((lengths.new_zeros(1), lengths.cumsum(0))))
+        values, lengths = _values(values), whole_numbers("row_lengths", row_lengths)
+        return cls(values, splits_of_lengths(lengths, values, validate))
 
     @classmethod
     def from_row_starts(cls, values, row_starts, name=None, validate=True) -> "RaggedTensor":
         """Rows that begin at the given places."""
-        values, starts = _values(values), as_tensor(row_starts).long()
-        return cls(values, torch.cat((starts, starts.new_tensor([len(values)]))))
+        values, starts = _values(values), whole_numbers("row_starts", row_starts)
+        splits = torch.cat((starts, starts.new_tensor([values.shape[0]])))
+        return cls(values, splits_of_splits(splits, values, validate))
+
+    @classmethod
+    def from_row_limits(cls, values, row_limits, name=None, validate=True) -> "RaggedTensor":
+        """Rows that end before the given places."""
+        values, limits = _values(values), whole_numbers("row_limits", row_limits)
+        splits = torch.cat((limits.new_zeros(1), limits))
+        return cls(values, splits_of_splits(splits, values, validate))
 
     @classmethod
     def from_value_rowids(cls, values, value_rowids, nrows=None, name=None, validate=True):
         """Each value with the number of its row, in ascending order."""
-        numbers = as_tensor(value_rowids).long()
-        count = int(nrows) if nrows is not None else int(numbers[-1]) + 1 if len(numbers) else 0
-        return cls.from_row_lengths(values, torch.bincount(numbers, minlength=count))
+        values, numbers = _values(values), whole_numbers("value_rowids", value_rowids)
+        return cls(values, splits_of_ids(numbers, nrows, values, validate))
+
+    @classmethod
+    def from_uniform_row_length(
+        cls, values, uniform_row_length, nrows=None, validate=True, name=None
+    ) -> "RaggedTensor":
+        """Rows of one length; `nrows` of them, which has to be said where that is 0.
+
+        Raises:
+            ValueError: a negative length, or other than all values in the rows.
+        """
+        values, length = _values(values), int(uniform_row_length)
+        if length < 0:
+            raise ValueError(f"uniform_row_length must be >= 0. Received: {length}")
+        count = values.shape[0] // length if length else int(nrows or 0)
+        if nrows not in (None, count) or (validate and count * length != values.shape[0]):
+            raise ValueError(
+                f"uniform_row_length={length} times nrows={count if nrows is None else nrows} "
+                f"must equal nvals={values.shape[0]}"
+            )
+        return cls(values, torch.arange(count + 1) * length, length)
+
+    @classmethod
+    def _nested(cls, make: Callable, values: Any, parts: Any, **options: Any) -> "RaggedTensor":
+        for part in reversed(list(parts)):
+            values = make(values, part, **options)
+        return values
+
+    @classmethod
+    def from_nested_row_splits(cls, flat_values, nested_row_splits, name=None, validate=True):
+        """Rows within rows, by the row splits of each ragged axis, the outermost first."""
+        return cls._nested(cls.from_row_splits, flat_values, nested_row_splits, validate=validate)
+
+    @classmethod
+    def from_nested_row_lengths(cls, flat_values, nested_row_lengths, name=None, validate=True):
+        """Rows within rows, by the lengths of the rows of each ragged axis."""
+        return cls._nested(cls.from_row_lengths, flat_values, nested_row_lengths, validate=validate)
+
+    @classmethod
+    def from_nested_value_rowids(
+        cls, flat_values, nested_value_rowids, nested_nrows=None, name=None, validate=True
+    ):
+        """Rows within rows, by the numbers of the rows of each ragged axis."""
+        counts = nested_nrows or [None] * len(nested_value_rowids)
+        pairs = zip(nested_value_rowids, counts, strict=True)
+        return cls._nested(
+            lambda values, pair: cls.from_value_rowids(values, *pair, validate=validate),
+            flat_values,
+            pairs,
+        )
+
+    @classmethod
+    def from_sparse(cls, st_input, name=None, row_splits_dtype="int64") -> "RaggedTensor":
+        """The rows of a sparse matrix whose values stand at the beginning of their rows.
+
+        Raises:
+            TypeError: no sparse tensor.
+            ValueError: not of two axes.
+            InvalidArgumentError: a value stands after a place without one.
+        """
+        if not isinstance(st_input, SparseTensor):
+            raise TypeError(f"Expected SparseTensor, got {type(st_input).__name__}")
+        if st_input.shape.rank != 2:
+            raise ValueError(f"rank(st_input) must be 2. Received: shape={st_input.shape}")
+        numbers, places = st_input.indices.unbind(1)
+        made = cls.from_value_rowids(st_input.values, numbers, int(st_input.dense_shape[0]))
+        if not torch.equal(made.places()[1], places):
+            raise InvalidArgumentError("SparseTensor is not right-ragged")
+        return made.with_row_splits_dtype(row_splits_dtype)
 
     @classmethod
     def from_tensor(
@@ -78,7 +195,11 @@ class RaggedTensor:
         Raises:
             ValueError: `lengths` and `padding`, or not of the shapes that the tensor asks for.
         """
-        x = as_tensor(tensor)
+        made = cls._of_tensor(as_tensor(tensor), lengths, padding, ragged_rank)
+        return made.with_row_splits_dtype(row_splits_dtype)
+
+    @classmethod
+    def _of_tensor(cls, x, lengths=None, padding=None, ragged_rank=1) -> "RaggedTensor":
         nested = isinstance(lengths, list | tuple) and len(lengths) and np.ndim(lengths[0])
         ragged_rank = len(lengths) if nested else ragged_rank
         if lengths is not None and padding is not None:
@@ -89,13 +210,13 @@ class RaggedTensor:
                 f"Received: ragged_rank={ragged_rank} for a tensor of shape {tuple(x.shape)}"
             )
         if nested:
-            outer = cls.from_tensor(x, lengths[0])
+            outer = cls._of_tensor(x, lengths[0])
             if ragged_rank == 1:
                 return outer
-            return cls(cls.from_tensor(outer.values, lengths[1:]), outer.row_splits)
+            return cls(cls._of_tensor(outer.values, lengths[1:]), outer.row_splits)
         if ragged_rank > 1:
             flat = reshape(x, (x.shape[0] * x.shape[1], *x.shape[2:]))
-            values = cls.from_tensor(flat, lengths, padding, ragged_rank - 1)
+            values = cls._of_tensor(flat, lengths, padding, ragged_rank - 1)
             return cls.from_row_lengths(values, torch.full((x.shape[0],), x.shape[1]))
         if padding is not None:
             lengths = _lengths_before(x, padding)
@@ -151,6 +272,11 @@ class RaggedTensor:
         return self.values.flat_values if is_nested else self.values
 
     @property
+    def device(self) -> torch.device:
+        """Where the values are."""
+        return self.flat_values.device
+
+    @property
     def nested_row_splits(self) -> tuple:
         """The row splits of all axes, the outermost first."""
         inner = self.values.nested_row_splits if isinstance(self.values, RaggedTensor) else ()
@@ -169,7 +295,7 @@ class RaggedTensor:
     @property
     def shape(self) -> TensorShape:
         """The shape; None for an axis with rows of different lengths."""
-        return TensorShape((len(self), None, *self.values.shape[1:]))
+        return TensorShape((len(self), self.uniform_row_length, *self.values.shape[1:]))
 
     def get_shape(self) -> TensorShape:
         """The shape."""
@@ -182,11 +308,17 @@ class RaggedTensor:
 
     def spec(self) -> RaggedTensorSpec:
         """What this is like."""
-        return RaggedTensorSpec(self.shape, self.dtype, self.ragged_rank)
+        splits_dtype = as_dtype(self.row_splits.dtype)
+        return RaggedTensorSpec(self.shape, self.dtype, self.ragged_rank, splits_dtype)
 
-    def nrows(self, out_type="int64", name=None) -> EagerTensor:
+    def _counted(self, numbers: Any, dtype: Any = None) -> EagerTensor:
+        """Numbers of rows or values, in the dtype of the row splits where none is asked for."""
+        wanted = self.row_splits.dtype if dtype is None else torch_dtype(dtype)
+        return sealed(torch.as_tensor(numbers, dtype=wanted, device=self.device))
+
+    def nrows(self, out_type=None, name=None) -> EagerTensor:
         """The number of rows."""
-        return sealed(torch.tensor(len(self), dtype=torch_dtype(out_type)))
+        return self._counted(len(self), out_type)
 
     def row_lengths(self, axis=1, name=None) -> Any:
         """The lengths of the rows."""
@@ -198,10 +330,34 @@ class RaggedTensor:
         """Where each row begins."""
         return self.row_splits[:-1]
 
+    def row_limits(self, name=None) -> EagerTensor:
+        """Where each row ends."""
+        return self.row_splits[1:]
+
     def value_rowids(self, name=None) -> EagerTensor:
         """For each value the number of its row."""
-        numbers = torch.arange(len(self), device=self.row_splits.device)
+        numbers = torch.arange(len(self)).to(self.row_splits)
         return sealed(torch.repeat_interleave(numbers, self.row_lengths()))
+
+    def nested_row_lengths(self, name=None) -> tuple:
+        """The lengths of the rows of all axes, the outermost first."""
+        inner = self.values.nested_row_lengths() if isinstance(self.values, RaggedTensor) else ()
+        return (self.row_lengths(), *inner)
+
+    def nested_value_rowids(self, name=None) -> tuple:
+        """The numbers of the rows of all axes, the outermost first."""
+        inner = self.values.nested_value_rowids() if isinstance(self.values, RaggedTensor) else ()
+        return (self.value_rowids(), *inner)
+
+    def places(self) -> list[Tensor]:
+        """For each of the innermost rows' values its place along the first axis, and along each of
+        the ragged ones."""
+        rows = self.value_rowids()
+        within = torch.arange(len(rows)).to(rows) - self.row_starts()[rows]
+        if not isinstance(self.values, RaggedTensor):
+            return [rows, within]
+        outer, *inner = self.values.places()
+        return [rows[outer], within[outer], *inner]
 
     def bounding_shape(self, axis=None, name=None, out_type=None) -> EagerTensor:
         """The sizes that hold all rows."""
@@ -209,8 +365,8 @@ class RaggedTensor:
         inner = self.values
         rest = inner.bounding_shape()[1:].tolist() if isinstance(inner, RaggedTensor) else []
         rest = rest or list(inner.shape[1:])
-        sizes = torch.tensor([len(self), longest, *rest])
-        return sealed(sizes if axis is None else sizes[axis])
+        sizes = self._counted([len(self), longest, *rest], out_type)
+        return sizes if axis is None else sizes[axis]
 
     def dynamic_shape(self, out_type: Any) -> EagerTensor:
         """What `tf.shape` gives: the sizes that hold all rows."""
@@ -224,27 +380,58 @@ class RaggedTensor:
         return (self.values[begin:end] for begin, end in zip(bounds, bounds[1:]))
 
     def __getitem__(self, key) -> Any:
-        key, rest = (key[0], key[1:]) if isinstance(key, tuple) else (key, ())
+        key, rest = self._whole_key(key)
+        if key is None:
+            whole = self.expanded(0)
+            return whole[(slice(None), *rest)] if rest else whole
         if isinstance(key, slice):
             rows = list(self)[key]
-            rows = [row[rest if len(rest) > 1 else rest[0]] for row in rows] if rest else rows
-            if rows and not rows[0].shape:
-                return sealed(torch.stack(rows))
-            return RaggedTensor.from_rows(rows, self.dtype)
+            if rest and rest[0] is None:
+                whole = self[key].expanded(1)
+                return whole[(slice(None), slice(None), *rest[1:])] if rest[1:] else whole
+            if rest and not isinstance(rest[0], slice):
+                if self.uniform_row_length is None:
+                    raise ValueError("Cannot index into an inner ragged dimension.")
+                columns = [row[rest if len(rest) > 1 else rest[0]] for row in rows]
+                is_ragged = isinstance(self.values, RaggedTensor) and len(rest) == 1
+                return self.like(columns) if is_ragged else sealed(torch.stack(columns))
+            return self.like([row[rest] for row in rows] if rest else rows)
         bounds = self.row_splits[int(key) : int(key) + 2].tolist() if int(key) >= 0 else None
         row = list(self)[int(key)] if bounds is None else self.values[bounds[0] : bounds[1]]
         return row[rest if len(rest) > 1 else rest[0]] if rest else row
 
+    def _whole_key(self, key: Any) -> tuple[Any, tuple]:
+        """The index of the first axis, and those of the others, `...` written out."""
+        keys = key if isinstance(key, tuple) else (key,)
+        places = [place for place, part in enumerate(keys) if part is Ellipsis]
+        if places:
+            used = sum(part is not None and part is not Ellipsis for part in keys)
+            left = (slice(None),) * (self.ndim - used)
+            keys = (*keys[: places[0]], *left, *keys[places[0] + 1 :])
+        return (keys[0], keys[1:]) if keys else (slice(None), ())
+
+    def like(self, rows: list) -> "RaggedTensor":
+        """A ragged tensor of other rows, with row splits of the same dtype."""
+        made = RaggedTensor.from_rows(rows, rows[0].dtype if rows else self.dtype)
+        return made.with_row_splits_dtype(self.row_splits.dtype)
+
     def gathered(self, indices: Any) -> "RaggedTensor":
         """The rows at the given places."""
         rows = list(self)
-        return RaggedTensor.from_rows([rows[int(i)] for i in indices], self.dtype)
+        return self.like([rows[int(i)] for i in indices])
 
     # ---- made into
 
     def with_values(self, new_values: Any) -> "RaggedTensor":
         """The same rows of other values."""
-        return RaggedTensor(new_values, self.row_splits)
+        return RaggedTensor(new_values, self.row_splits, self.uniform_row_length)
+
+    def with_row_splits_dtype(self, dtype: Any) -> "RaggedTensor":
+        """The same rows with int32 or int64 row splits."""
+        splits, values = self.row_splits.to(rows_dtype(dtype)), self.values
+        if isinstance(values, RaggedTensor):
+            values = values.with_row_splits_dtype(dtype)
+        return RaggedTensor(values, splits, self.uniform_row_length)
 
     def with_flat_values(self, new_values: Any) -> "RaggedTensor":
         """The same rows with other innermost values."""
@@ -295,7 +482,13 @@ class RaggedTensor:
 
     def to_sparse(self, name=None) -> Any:
         """A `tf.SparseTensor` of the values."""
-        raise TypeError("A ragged tensor has no sparse form here; use `to_tensor()`.")
+        flat = self.flat_values
+        if not flat.ndim:
+            raise ValueError("A ragged tensor needs values to become a sparse one.")
+        inner = torch.nonzero(torch.ones(tuple(flat.shape), dtype=torch.bool))
+        outer = torch.stack(self.places(), 1)[inner[:, 0]]
+        indices = torch.cat((outer.long(), inner[:, 1:]), 1)
+        return SparseTensor(indices, reshape(flat, (-1,)), self.bounding_shape(out_type="int64"))
 
     def merge_dims(self, outer_axis: int, inner_axis: int) -> Any:
         """The rows of two neighbouring axes as one axis."""
@@ -309,9 +502,9 @@ class RaggedTensor:
     def expanded(self, axis: int) -> "RaggedTensor":
         """One more axis, of size 1."""
         if axis == 0:
-            return RaggedTensor.from_row_lengths(self, [len(self)])
+            return RaggedTensor(self, self._counted([0, len(self)]))
         if axis == 1:
-            return RaggedTensor.from_row_lengths(self, [1] * len(self))
+            return RaggedTensor(self, self._counted(range(len(self) + 1)), 1)
         values = self.values
         if isinstance(values, RaggedTensor):
             return self.with_values(values.expanded(axis - 1))
@@ -322,92 +515,179 @@ class RaggedTensor:
         others = [o if isinstance(o, RaggedTensor) else RaggedTensor.from_tensor(o) for o in others]
         parts = [list(part) for part in (self, *others)]
         if axis == 0:
-            return RaggedTensor.from_rows([row for rows in parts for row in rows], self.dtype)
-        rows = [concat(list(pieces), axis - 1) for pieces in zip(*parts)]
-        return RaggedTensor.from_rows(rows, self.dtype)
+            return self.like([row for rows in parts for row in rows])
+        return self.like([concat(list(pieces), axis - 1) for pieces in zip(*parts)])
 
     def reduced(self, function: Callable, axis: Any, keepdims: bool) -> Any:
-        """What a reduction gives: of all values, of each row, or of each column."""
-        if axis is None:
+        """What a reduction gives: of all values, of each row, or of each column. Of several axes
+        the last comes first."""
+        axes = sorted({place % self.ndim for place in int_axes(axis, self)}, reverse=True)
+        if len(axes) == self.ndim:
             flat = self.flat_values
-            return function(flat, tuple(range(flat.dim())), keepdims)
-        if axis in (1, -1) and not isinstance(self.values, RaggedTensor):
-            return torch.stack([function(row, (0,), keepdims) for row in self])
+            whole = function(flat, tuple(range(flat.dim())), False)
+            return whole.reshape([1] * self.ndim) if keepdims else whole
+        found = self
+        for place in axes:
+            if isinstance(found, RaggedTensor):
+                found = found._reduced_along(function, place, keepdims)
+            else:
+                found = function(found, (place,), keepdims)
+        return found
+
+    def _reduced_along(self, function: Callable, axis: int, keepdims: bool) -> Any:
+        is_nested = isinstance(self.values, RaggedTensor)
         if axis == 0:
-            columns = range(int(self.row_lengths().max()))
-            rows = list(self)
-            picked = (torch.stack([row[c] for row in rows if len(row) > c]) for c in columns)
-            return torch.stack([function(column, (0,), False) for column in picked])
-        inner = axis - 1 if axis > 0 else axis
-        return self.with_values(sealed(self.values.reduced(function, inner, keepdims)))
+            found = self._reduced_rows(function)
+            return functions["tf.expand_dims"](found, 0) if keepdims else found
+        if axis > 1 and is_nested:
+            values = self.values._reduced_along(function, axis - 1, keepdims)
+            return self.with_values(sealed(values))
+        if axis > 1:
+            return self.with_values(sealed(function(self.values, (axis - 1,), keepdims)))
+        if is_nested:
+            found = self.like([row._reduced_rows(function) for row in self])
+            return found.expanded(1) if keepdims else found
+        if not len(self):
+            return function(self.values.new_zeros((0, 1, *self.values.shape[1:])), (1,), keepdims)
+        return torch.stack([function(row, (0,), keepdims) for row in self])
+
+    def _reduced_rows(self, function: Callable) -> Any:
+        """All rows as one: what the first elements give, the second ones, ..."""
+        rows = list(self)
+        count = int(self.row_lengths().max()) if rows else 0
+        columns = [[row[c] for row in rows if len(row) > c] for c in range(count)]
+        if not columns:
+            return self.values[:0]
+        if isinstance(self.values, RaggedTensor):
+            inner = (RaggedTensor.from_rows(column, self.dtype) for column in columns)
+            return self.like([part.reduced(function, 0, False) for part in inner])
+        return torch.stack([function(torch.stack(column), (0,), False) for column in columns])
 
     # ---- operators
 
-    def _computed(self, other: Any, function: Callable) -> "RaggedTensor":
-        if isinstance(other, RaggedTensor):
-            return self.with_flat_values(function(self.flat_values, other.flat_values))
-        if isinstance(other, Tensor) and other.dim():
-            other = sealed(other.reshape(-1)[self.value_rowids()])
-        return self.with_flat_values(function(self.flat_values, other))
+    @staticmethod
+    def computed(function: Callable, *operands: Any) -> "RaggedTensor":
+        """`function` of operands element by element; one of them is ragged, at least.
 
-    def __add__(self, other):
-        return self._computed(other, lambda x, y: x + y)
+        The others are numbers, tensors that broadcast to the rows, and ragged tensors of the same
+        rows.
 
-    def __radd__(self, other):
-        return self._computed(other, lambda x, y: y + x)
+        Raises:
+            ValueError: int32 row splits beside int64 ones.
+            InvalidArgumentError: other rows.
+        """
+        rows, flat = _aligned(operands)
+        return rows.with_flat_values(sealed(function(*flat)))
 
-    def __sub__(self, other):
-        return self._computed(other, lambda x, y: x - y)
-
-    def __rsub__(self, other):
-        return self._computed(other, lambda x, y: y - x)
-
-    def __mul__(self, other):
-        return self._computed(other, lambda x, y: x * y)
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, other):
-        return self._computed(other, lambda x, y: x / y)
-
-    def __floordiv__(self, other):
-        return self._computed(other, lambda x, y: x // y)
-
-    def __mod__(self, other):
-        return self._computed(other, lambda x, y: x % y)
-
-    def __pow__(self, other):
-        return self._computed(other, lambda x, y: x**y)
+    __add__, __radd__ = _operator(operator.add), _reflected(operator.add)
+    __sub__, __rsub__ = _operator(operator.sub), _reflected(operator.sub)
+    __mul__, __rmul__ = _operator(operator.mul), _reflected(operator.mul)
+    __truediv__, __rtruediv__ = _operator(operator.truediv), _reflected(operator.truediv)
+    __floordiv__, __rfloordiv__ = _operator(operator.floordiv), _reflected(operator.floordiv)
+    __mod__, __rmod__ = _operator(operator.mod), _reflected(operator.mod)
+    __pow__, __rpow__ = _operator(operator.pow), _reflected(operator.pow)
+    __and__, __rand__ = _operator(operator.and_), _reflected(operator.and_)
+    __or__, __ror__ = _operator(operator.or_), _reflected(operator.or_)
+    __xor__, __rxor__ = _operator(operator.xor), _reflected(operator.xor)
+    __lt__, __le__ = _operator(operator.lt), _operator(operator.le)
+    __gt__, __ge__ = _operator(operator.gt), _operator(operator.ge)
 
     def __eq__(self, other):
-        return self._computed(other, lambda x, y: x == y)
+        return self._compared(operator.eq, other, otherwise=False)
 
     def __ne__(self, other):
-        return self._computed(other, lambda x, y: x != y)
+        return self._compared(operator.ne, other, otherwise=True)
 
-    def __lt__(self, other):
-        return self._computed(other, lambda x, y: x < y)
-
-    def __le__(self, other):
-        return self._computed(other, lambda x, y: x <= y)
-
-    def __gt__(self, other):
-        return self._computed(other, lambda x, y: x > y)
-
-    def __ge__(self, other):
-        return self._computed(other, lambda x, y: x >= y)
+    def _compared(self, function: Callable, other: Any, otherwise: bool) -> Any:
+        """What `==` and `!=` give; `otherwise` for what this cannot be compared with."""
+        try:
+            rows, flat = _aligned((self, _operand(self, other)))
+        except (InvalidArgumentError, TypeError):
+            return otherwise
+        found = function(*flat)
+        return found if isinstance(found, bool) else rows.with_flat_values(sealed(found))
 
     def __neg__(self):
         return self.with_flat_values(-self.flat_values)
 
+    def __abs__(self):
+        return self.with_flat_values(abs(self.flat_values))
+
+    def __invert__(self):
+        return self.with_flat_values(~self.flat_values)
+
+    def __bool__(self):
+        raise TypeError("RaggedTensor may not be used as a boolean.")
+
     __hash__ = None
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        raise TypeError(
+            "A RaggedTensor is no array. `x.to_tensor()` fills its rows up; "
+            "`tf.ragged.map_flat_values(f, x)` computes with its values."
+        )
 
     def __repr__(self) -> str:
         return f"<tf.RaggedTensor {self.to_list()}>"
 
 
 def _values(values: Any) -> Any:
-    return values if isinstance(values, RaggedTensor) else sealed(as_tensor(values))
+    values = values if isinstance(values, RaggedTensor) else sealed(as_tensor(values))
+    if not values.ndim:
+        raise ValueError(f"The values of rows need an axis. Received: values={values}")
+    return values
+
+
+def _aligned(operands: tuple) -> tuple[RaggedTensor, list]:
+    """A ragged tensor with the rows that operands broadcast to, and of each operand what belongs
+    to the innermost values of these rows."""
+    operands = [o if isinstance(o, RaggedTensor | _NUMBERS) else as_tensor(o) for o in operands]
+    sized = [o for o in operands if hasattr(o, "shape")]
+    rows = max((o for o in sized if isinstance(o, RaggedTensor)), key=lambda o: o.ndim)
+    rank = max(o.ndim for o in sized)
+    while rows.ndim < rank:
+        rows = rows.expanded(0)
+    count = max(o.shape[0] for o in sized if o.ndim == rank)
+    if len(rows) == 1 < count:
+        rows = rows.gathered([0] * count)
+    return rows, [_flat(o, rows) if hasattr(o, "shape") else o for o in operands]
+
+
+def _flat(x: Any, rows: RaggedTensor) -> Any:
+    """The elements of `x` that belong to the innermost values of `rows`."""
+    if isinstance(x, RaggedTensor):
+        return _flat_of_ragged(x, rows)
+    if not x.ndim:
+        return x
+    sizes = (*[1] * (rows.ndim - x.ndim), *x.shape)
+    lengths = [rows.row_splits.new_tensor([len(rows)]), *rows.nested_row_lengths()]
+    index = []
+    for size, found, place in zip(sizes, lengths, rows.places()):
+        if size != 1 and not bool((found == size).all()):
+            raise InvalidArgumentError(
+                f"A tensor of shape {tuple(x.shape)} does not broadcast to rows of the lengths "
+                f"{found.tolist()}"
+            )
+        index.append((torch.zeros_like(place) if size == 1 else place).to(x.device))
+    return reshape(x, sizes)[tuple(index)]
+
+
+def _flat_of_ragged(x: RaggedTensor, rows: RaggedTensor) -> Any:
+    while x.ndim < rows.ndim:
+        x = x.expanded(0)
+    if len(x) == 1 < len(rows):
+        x = x.gathered([0] * len(rows))
+    if x.row_splits.dtype is not rows.row_splits.dtype:
+        raise ValueError(
+            "Input RaggedTensors have mismatched row_splits dtypes; use "
+            "RaggedTensor.with_row_splits_dtype() to convert them to compatible dtypes."
+        )
+    mine, wanted = ([s.tolist() for s in part.nested_row_splits] for part in (x, rows))
+    if mine != wanted:
+        raise InvalidArgumentError(
+            f"Ragged tensors have to be of the same rows. Received: row splits {mine} and {wanted}"
+        )
+    return x.flat_values
 
 
 def _lengths_before(x: Any, padding: Any) -> Tensor:

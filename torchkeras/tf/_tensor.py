@@ -225,6 +225,8 @@ def _operand(self: Tensor, other: Any) -> Any:
     """What torch can compute with: numbers and tensors as they are, the rest in our dtype."""
     if isinstance(other, _OPERANDS):
         return other
+    if hasattr(other, "is_composite"):
+        return NotImplemented
     array = np.asarray(other)
     if array.dtype.kind not in "biufc":
         raise TypeError(f"Cannot compute with {type(other).__name__}. Received: {other!r}")
@@ -236,6 +238,8 @@ def _operator(function: Callable, is_reflected: bool = False) -> Callable:
 
         def method(self, other):
             other = _operand(self, other)
+            if other is NotImplemented:
+                return other
             if not isinstance(other, (Tensor, KerasTensor)):  # noqa: UP038
                 other = torch.as_tensor(other, dtype=DTYPE(self), device=self.device)
             return sealed(function(other, self))
@@ -246,6 +250,8 @@ def _operator(function: Callable, is_reflected: bool = False) -> Callable:
             kind = type(other)
             if kind not in TENSORS and kind is not float and kind is not int:
                 other = _operand(self, other)
+                if other is NotImplemented:
+                    return other
             return sealed(function(self, other))
 
     return method
@@ -259,14 +265,15 @@ def _comparison(function: Callable, without: bool) -> Callable:
             other = _operand(self, other)
         except (TypeError, ValueError):
             return without
-        return sealed(function(self, other))
+        return other if other is NotImplemented else sealed(function(self, other))
 
     return method
 
 
 def _logical(function: Callable) -> Callable:
     def method(self, other):
-        return sealed(function(self, _operand(self, other)))
+        other = _operand(self, other)
+        return other if other is NotImplemented else sealed(function(self, other))
 
     return method
 
@@ -572,6 +579,8 @@ class TFFunction(TorchFunction):
 
 # "tf.math.top_k" -> the function: how a saved graph finds it.
 functions: dict[str, Callable] = {}
+# What functions, by path, do with arguments of a type that is no tensor of torch's.
+rules: dict[type, dict[str, Callable]] = {}
 
 
 # Types of tensors that exist, to which the file of variables adds its own.
@@ -609,12 +618,15 @@ def _for_all(function: Callable, path: str) -> Callable:
     """The call with any arguments."""
 
     def call(*args, **kwargs):
-        for argument in args:
+        for argument in (*args, *kwargs.values()):
             kind = type(argument)
-            if kind not in TENSORS and kind not in _CONCRETE and any_symbolic(argument):
+            if kind in TENSORS or kind in _CONCRETE:
+                continue
+            if any_symbolic(argument):
                 return TFFunction(functions[path])(*args, **kwargs)
-        if kwargs and any_symbolic(kwargs):
-            return TFFunction(functions[path])(*args, **kwargs)
+            rule = rules[kind][path] if kind in rules else None
+            if rule is not None:
+                return sealed(rule(*args, **kwargs))
         try:
             return sealed(function(*args, **kwargs))
         except RuntimeError as error:

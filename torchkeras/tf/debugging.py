@@ -101,6 +101,7 @@ def assert_near(x, y, rtol=None, atol=None, message=None, summarize=None, name=N
 def check_numerics(tensor, message, name=None):
     """The tensor; raises `InvalidArgumentError` where it has a NaN or an infinite number."""
     x = as_tensor(tensor)
+    x = x.flat_values if hasattr(x, "flat_values") else x
     for is_bad, what in ((torch.isnan(x), "NaN"), (torch.isinf(x), "Inf")):
         if bool(is_bad.any()):
             raise InvalidArgumentError(f"{message} : Tensor had {what} values")

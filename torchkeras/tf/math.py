@@ -1,6 +1,7 @@
 """`tf.math`: element-wise functions, comparisons and reductions, as tables over torch."""
 
 import operator
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from torchkeras.tf._convert import as_tensor, binary, int_axes, matched, reducti
 from torchkeras.tf._missing import missing_from
 from torchkeras.tf._strings import StringTensor
 from torchkeras.tf._tensor import divided, facade, floor_divided
-from torchkeras.tf.dtypes import torch_dtype
+from torchkeras.tf.dtypes import as_dtype, torch_dtype
 
 
 def _stepwise(function):
@@ -178,15 +179,30 @@ def _variance(x: Tensor, dims, keepdim) -> Tensor:
     return torch.var(x, dims, correction=0, keepdim=keepdim)
 
 
-_REDUCTIONS = {
+def _extreme(function: Callable, blank: str) -> Callable:
+    """`function`, and of no elements the number that changes no other."""
+
+    def reduce(x, dims, keepdim=False):
+        if x.numel():
+            return function(x, dims, keepdim)
+        shape = torch.empty(tuple(x.shape), device="meta").sum(dims, keepdim).shape
+        number = getattr(as_dtype(x.dtype), blank)
+        if x.is_floating_point():
+            number = torch.inf if number > 0 else -torch.inf
+        return torch.full(shape, number, dtype=x.dtype, device=x.device)
+
+    return reduce
+
+
+REDUCTIONS = {
     "count_nonzero": lambda x, dims, keepdim: (x != 0).sum(dims, keepdim),
     "reduce_all": torch.all,
     "reduce_any": torch.any,
     "reduce_euclidean_norm": _euclidean_norm,
     "reduce_logsumexp": torch.logsumexp,
-    "reduce_max": torch.amax,
+    "reduce_max": _extreme(torch.amax, "min"),
     "reduce_mean": _mean,
-    "reduce_min": torch.amin,
+    "reduce_min": _extreme(torch.amin, "max"),
     "reduce_prod": _prod,
     "reduce_std": _std,
     "reduce_sum": _sum,
@@ -197,7 +213,7 @@ globals().update({n: unary(f"math.{n}", f) for n, f in _UNARY.items()})
 globals().update({n: binary(f"math.{n}", f) for n, f in _BINARY.items()})
 _OF_ALL = {"reduce_mean": _mean_of_all, "reduce_sum": _sum_of_all}
 
-globals().update({n: reduction(f"math.{n}", f, _OF_ALL.get(n)) for n, f in _REDUCTIONS.items()})
+globals().update({n: reduction(f"math.{n}", f, _OF_ALL.get(n)) for n, f in REDUCTIONS.items()})
 
 # Keras's functions themselves, so that `Dense(10, activation=tf.sigmoid)` has a config.
 sigmoid = activations.sigmoid
@@ -469,7 +485,7 @@ for _name, _how in _SEGMENTS.items():
     )
 
 __all__ = sorted(
-    [*_UNARY, *_BINARY, *_REDUCTIONS, "sigmoid", "softplus", "tanh"]
+    [*_UNARY, *_BINARY, *REDUCTIONS, "sigmoid", "softplus", "tanh"]
     + [f"segment_{name}" for name in _SEGMENTS]
     + [f"unsorted_segment_{name}" for name in _SEGMENTS]
     + """accumulate_n add_n approx_max_k approx_min_k argmax argmin betainc bincount complex

@@ -9,6 +9,7 @@ import torch
 from torchkeras.tf._convert import as_shape, as_tensor
 from torchkeras.tf._missing import missing_from
 from torchkeras.tf._ragged import RaggedTensor
+from torchkeras.tf._rows import rows_dtype, splits_of_ids, whole_numbers
 from torchkeras.tf._tensor import sealed
 from torchkeras.tf.dtypes import as_dtype
 
@@ -47,7 +48,7 @@ def constant(
     if inner is not None and ragged_rank is None:
         ragged_rank = max(0, (depth or 0) - 1 - len(inner))
     if ragged_rank is None:
-        return RaggedTensor.from_lists(pylist, dtype)
+        return _with_splits(RaggedTensor.from_lists(pylist, dtype), row_splits_dtype)
     if depth is not None and depth <= ragged_rank:
         raise ValueError(
             f"pylist has scalar values depth {depth}, but ragged_rank={ragged_rank} requires "
@@ -58,7 +59,12 @@ def constant(
             f"Invalid pylist={pylist}: incompatible with ragged_rank={ragged_rank} and "
             f"dim(inner_shape)={len(inner)}"
         )
-    return RaggedTensor.from_lists(pylist, dtype, ragged_rank, inner)
+    made = RaggedTensor.from_lists(pylist, dtype, ragged_rank, inner)
+    return _with_splits(made, row_splits_dtype)
+
+
+def _with_splits(made: Any, dtype: Any) -> Any:
+    return made.with_row_splits_dtype(dtype) if isinstance(made, RaggedTensor) else made
 
 
 def _depth(lists: Any) -> int | None:
@@ -89,14 +95,18 @@ def range(starts, limits=None, deltas=1, dtype=None, name=None, row_splits_dtype
         starts, limits = torch.zeros_like(as_tensor(starts)), starts
     bounds = torch.broadcast_tensors(*map(as_tensor, (starts, limits, deltas)))
     rows = [torch.arange(*row).to(bounds[0].dtype) for row in zip(*(b.tolist() for b in bounds))]
-    return RaggedTensor.from_rows(rows, bounds[0].dtype if dtype is None else as_dtype(dtype))
+    made = RaggedTensor.from_rows(rows, bounds[0].dtype if dtype is None else as_dtype(dtype))
+    return made.with_row_splits_dtype(row_splits_dtype)
 
 
 def boolean_mask(data, mask, name=None) -> RaggedTensor:
     """The elements of each row for which the mask is true."""
-    rows = zip(as_tensor(data), as_tensor(mask))
-    kept = [row[keep.bool()] for row, keep in rows]
-    return RaggedTensor.from_rows(kept, kept[0].dtype)
+    x, mask = as_tensor(data), as_tensor(mask)
+    if mask.ndim == 1:
+        places = torch.nonzero(mask.bool()).reshape(-1)
+        return x.gathered(places) if isinstance(x, RaggedTensor) else sealed(x[mask.bool()])
+    rows = [boolean_mask(row, keep) for row, keep in zip(x, mask, strict=True)]
+    return RaggedTensor.from_rows(rows, x.dtype)
 
 
 def map_flat_values(op: Callable, *args: Any, **kwargs: Any) -> Any:
@@ -112,16 +122,16 @@ def map_flat_values(op: Callable, *args: Any, **kwargs: Any) -> Any:
 
 def row_splits_to_segment_ids(splits, name=None, out_type=None):
     """For each value the number of its row."""
-    return RaggedTensor(as_tensor(list(_range(int(splits[-1])))), splits).value_rowids()
+    values = torch.arange(int(splits[-1]))
+    numbers = RaggedTensor.from_row_splits(values, splits).value_rowids()
+    return sealed(numbers if out_type is None else numbers.to(rows_dtype(out_type)))
 
 
 def segment_ids_to_row_splits(segment_ids, num_segments=None, out_type=None, name=None):
     """Where each row begins and ends, of the number of the row of each value."""
-    numbers = as_tensor(segment_ids).long()
-    count = int(numbers.max()) + 1 if num_segments is None else int(num_segments)
-    ends = torch.bincount(numbers, minlength=count).cumsum(0)
-    splits = torch.cat((ends.new_zeros(1), ends))
-    return sealed(splits if out_type is None else splits.to(as_dtype(out_type).torch))
+    numbers = whole_numbers("segment_ids", segment_ids)
+    splits = splits_of_ids(numbers, num_segments, numbers, validate=True)
+    return sealed(splits if out_type is None else splits.to(rows_dtype(out_type)))
 
 
 def stack_dynamic_partitions(data, partitions, num_partitions, name=None) -> RaggedTensor:

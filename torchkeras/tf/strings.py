@@ -384,6 +384,9 @@ def as_string(input, precision=-1, scientific=False, shortest=False, width=-1, f
     x = as_tensor(input)
     if isinstance(x, StringTensor):
         return x
+    if isinstance(x, RaggedTensor):
+        flat = as_string(x.flat_values, precision, scientific, shortest, width, fill)
+        return x.with_flat_values(flat)
     kind = ("e" if scientific else "g" if shortest else "f") if x.is_floating_point() else "d"
     digits = f".{precision}" if precision >= 0 and kind != "d" else ""
     size = f"{fill}{width}" if width > -1 else ""

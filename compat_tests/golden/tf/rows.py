@@ -1023,6 +1023,276 @@ tf.RaggedTensor.from_tensor([[[1, 0], [2, 0]], [[0, 0], [3, 4]]], padding=0, rag
 tf.RaggedTensor.from_tensor([[[1, 0], [2, 0]], [[3, 4], [0, 0]]], padding=[0, 0])
 tf.RaggedTensor.from_tensor([["a", "b"], ["c", ""]], padding="")
 tf.RaggedTensor.from_tensor(np.zeros((2, 0), "float32"))
+tf.RaggedTensor.from_row_splits([1, 2, 3], [0, 2], validate=False)
+tf.RaggedTensor.from_row_limits([1, 2, 3], [1, 3])
+tf.RaggedTensor.from_value_rowids([1, 2, 3], [0, 1, 3], nrows=5)
+tf.RaggedTensor.from_uniform_row_length([1, 2, 3, 4], 2)
+tf.RaggedTensor.from_uniform_row_length([], 0, nrows=3)
+tf.RaggedTensor.from_nested_row_splits([1, 2, 3], [[0, 1, 2], [0, 2, 3]])
+tf.RaggedTensor.from_nested_row_lengths([1, 2, 3], [[1, 1], [2, 1]])
+tf.RaggedTensor.from_nested_value_rowids([1, 2, 3], [[0, 0], [0, 1, 1]])
+tf.ragged.constant([[1, 2], [3]], row_splits_dtype="int32").row_splits
+tf.ragged.constant([[1, 2], [3]], row_splits_dtype=tf.int32).row_lengths()
+tf.ragged.range([2, 1], row_splits_dtype=tf.int32).row_splits
+tf.RaggedTensor.from_tensor([[1, 2]], row_splits_dtype=tf.int32).row_splits
+tf.RaggedTensor.from_row_splits([1, 2, 3], tf.constant([0, 2, 3], tf.int32)).row_splits
+tf.RaggedTensor.from_row_splits([1, 2, 3], [0, 2, 3]).row_splits
+tf.RaggedTensor.from_row_lengths([1, 2, 3], tf.constant([2, 1])).row_splits
+tf.RaggedTensor.from_value_rowids([1, 2, 3], tf.constant([0, 2, 2])).row_splits
+tf.ragged.constant([[1, 2], [3]]).with_row_splits_dtype(tf.int32).row_splits
+tf.ragged.constant([[[1], [2]], [[3]]], row_splits_dtype="int32").nested_row_splits
+tf.concat([tf.ragged.constant([[1, 2], [3]], row_splits_dtype="int32")] * 2, 0).row_splits
+tf.ragged.constant([[1, 2], [3]], row_splits_dtype="int32")[1:].row_splits
+tf.ragged.constant([[1, 2], [3]], row_splits_dtype="int32").value_rowids()
+tf.ragged.constant([[1, 2], [3]], row_splits_dtype="int32").nrows()
+tf.ragged.constant([[1, 2], [3]], row_splits_dtype="int32").bounding_shape()
+tf.type_spec_from_value(tf.ragged.constant([[1, 2], [3]], row_splits_dtype="int32"))
+tf.ragged.constant([[1, 2], [3]], row_splits_dtype="int32").uniform_row_length
+tf.ragged.row_splits_to_segment_ids([0, 2, 3])
+tf.ragged.row_splits_to_segment_ids([0, 2, 3], out_type=tf.int32)
+tf.ragged.segment_ids_to_row_splits([0, 0, 2], out_type=tf.int32)
+tf.ragged.segment_ids_to_row_splits([0, 0, 2])
+tf.ragged.segment_ids_to_row_splits([0, 0, 2], num_segments=5)
+list(tf.data.Dataset.from_tensor_slices([1, 2, 3]).map(tf.range).ragged_batch(2, row_splits_dtype=tf.int32))[0].row_splits
+tf.ragged.constant([[1, 2], [3]]) + tf.constant([[10], [20]])
+tf.ragged.constant([[1, 2], [3]]) + tf.constant([10])
+tf.ragged.constant([[1, 2], [3]]) + [[10], [20]]
+tf.constant([[10], [20]]) - tf.ragged.constant([[1, 2], [3]])
+tf.ragged.constant([[1, 2], [3]]) + tf.constant([[[1]]])
+tf.ragged.constant([[[1, 2]], [[3]]]) + tf.constant([[[10]], [[20]]])
+tf.ragged.constant([[[1, 2], [3, 4]], [[5, 6]]], ragged_rank=1) + tf.constant([10, 20])
+tf.ragged.constant([[1, 2], [3]]) == tf.ragged.constant([[1, 2], [3]])
+tf.ragged.constant([[1, 2], [3]]) == tf.ragged.constant([[1], [3, 4]])
+tf.ragged.constant([[True], [False]]) & tf.ragged.constant([[True], [True]])
+~tf.ragged.constant([[True], [False]])
+abs(tf.ragged.constant([[-1], [2]]))
+2 ** tf.ragged.constant([[1], [2]])
+2 / tf.ragged.constant([[1], [2]])
+7 // tf.ragged.constant([[1], [2]])
+7 % tf.ragged.constant([[1], [2]])
+tf.maximum(tf.ragged.constant([[1, 2], [3]]), 2)
+tf.where(tf.ragged.constant([[True], [False]]), tf.ragged.constant([[1], [2]]), tf.ragged.constant([[3], [4]]))
+tf.ragged.constant([[1, 2], [3]]).numpy()
+tf.ragged.constant([[1, 2], [3]]).row_limits()
+tf.ragged.constant([[1, 2], [3]]).nested_row_lengths()
+tf.ragged.constant([[[1, 2]], [[3]]]).nested_value_rowids()
+tf.ragged.constant([[1, 2], [3]]).uniform_row_length
+tf.ragged.constant([[1, 2], [3]])[:, 1:]
+tf.ragged.constant([[1, 2], [3]])[-1]
+tf.ragged.constant([[1, 2], [3]])[tf.newaxis]
+tf.ragged.constant([[1, 2], [3], [4]])[::2]
+tf.ones_like(WHOLE)
+tf.zeros_like(REAL)
+tf.zeros_like(REAL, dtype=tf.int32)
+tf.identity(REAL)
+tf.size(REAL)
+tf.rank(REAL)
+tf.squeeze(tf.ragged.constant([[[1]], [[2]]]), 2)
+tf.stack([WHOLE, WHOLE])
+tf.stack([WHOLE, WHOLE], axis=1)
+tf.tile(WHOLE, [2, 1])
+tf.tile(WHOLE, [1, 2])
+tf.reverse(WHOLE, [1])
+tf.reverse(WHOLE, [0])
+tf.clip_by_value(REAL, -1, 1)
+tf.one_hot(WHOLE, 4)
+tf.nn.relu(REAL)
+tf.nn.softmax(REAL)
+tf.nn.gelu(REAL)
+tf.nn.elu(REAL)
+tf.nn.leaky_relu(REAL)
+tf.nn.silu(REAL)
+tf.nn.swish(REAL)
+tf.nn.dropout(REAL, 0.0)
+tf.logical_and(TRUTH, TRUTH)
+tf.logical_not(TRUTH)
+tf.pow(REAL, 2)
+tf.subtract(1.0, REAL)
+tf.equal(WHOLE, 2)
+tf.not_equal(WHOLE, WHOLE)
+tf.less(WHOLE, 2)
+tf.math.floordiv(WHOLE, 2)
+tf.add_n([WHOLE, WHOLE])
+tf.reduce_max(WHOLE, axis=1)
+tf.reduce_min(WHOLE, axis=[0, 1])
+tf.reduce_prod(WHOLE, axis=1)
+tf.reduce_any(TRUTH, axis=1)
+tf.reduce_all(TRUTH, axis=1)
+tf.reduce_mean(REAL, axis=0)
+tf.math.reduce_variance(REAL, axis=1)
+tf.math.reduce_std(REAL, axis=1)
+tf.reduce_sum(REAL, axis=1, keepdims=True)
+tf.strings.length(WORDS)
+tf.strings.upper(WORDS)
+tf.strings.join([WORDS, "x"])
+tf.strings.reduce_join(WORDS, axis=1)
+tf.strings.as_string(WHOLE)
+tf.strings.to_number(tf.ragged.constant([["1"], ["2", "3"]]))
+tf.strings.regex_replace(WORDS, "a", "z")
+tf.strings.to_hash_bucket_fast(WORDS, 10)
+tf.gather(WHOLE, [0], axis=1)
+tf.gather(WHOLE, tf.ragged.constant([[0], [1, 0]]))
+tf.gather([10, 20, 30, 40], WHOLE)
+tf.gather(WHOLE, [[0], [0]], batch_dims=1)
+tf.gather(WHOLE, tf.ragged.constant([[1, 0], [0]]), batch_dims=1)
+tf.gather_nd(WHOLE, [[0, 1], [1, 0]])
+tf.nn.embedding_lookup(tf.reshape(tf.range(8.0), [4, 2]), WHOLE)
+tf.map_fn(lambda x: x * 2, WHOLE, fn_output_signature=tf.RaggedTensorSpec([None], tf.int32, 0))
+tf.where(TRUTH)
+tf.where(TRUTH, WHOLE, 0)
+tf.where(TRUTH, WHOLE, [[9], [8]])
+tf.concat([WHOLE, [[5], [6]]], 1)
+tf.split(WHOLE, 2)
+tf.cast(WHOLE, tf.float32)
+tf.dtypes.cast(WHOLE, "float32").dtype
+tf.math.bincount(WHOLE)
+tf.expand_dims(WHOLE, -1)
+tf.expand_dims(WHOLE, 2)
+tf.is_tensor(WHOLE)
+tf.ragged.stack([WHOLE, WHOLE])
+tf.ragged.stack([[1], [2, 3]], axis=0)
+tf.ragged.boolean_mask(WHOLE, TRUTH)
+tf.ragged.boolean_mask(WHOLE, [True, False])
+tf.ragged.range([0, 5], [3, 6], 2)
+tf.ragged.constant([[1.5]]) == 1.5
+tf.bitwise.bitwise_and(WHOLE, 1)
+tf.square(REAL)
+tf.math.round(REAL)
+tf.math.is_nan(REAL)
+tf.reverse(WHOLE, [-1])
+tf.math.cumsum(REAL)
+tf.reshape(WHOLE, [-1])
+tf.debugging.check_numerics(REAL, "x")
+tf.reduce_max(tf.ragged.constant([[1, 2], []]), axis=1)
+tf.reduce_mean(tf.ragged.constant([[1.0, 2.0], []]), axis=1)
+tf.reduce_prod(tf.ragged.constant([[1, 2], []]), axis=1)
+tf.reduce_any(tf.ragged.constant([[True], []], dtype=tf.bool), axis=1)
+tf.reduce_sum(EVEN, axis=-1)
+tf.reduce_sum(EVEN, axis=1)
+tf.reduce_sum(EVEN, axis=2)
+tf.reduce_sum(EVEN, axis=0)
+tf.reduce_sum(DEEP, axis=1)
+tf.reduce_sum(DEEP, axis=2)
+tf.reduce_sum(DEEP, axis=-1)
+tf.reduce_sum(DEEP, axis=0)
+tf.reduce_sum(DEEP)
+tf.reduce_sum(DEEP, axis=[1, 2])
+tf.reduce_sum(WHOLE, axis=[1])
+tf.reduce_mean(DEEP, axis=2)
+tf.reduce_max(EVEN, axis=[1, 2])
+tf.reduce_sum(WHOLE, 1, keepdims=True)
+tf.reduce_sum(WHOLE, 0, keepdims=True)
+tf.reduce_sum(DEEP, axis=2, keepdims=True)
+tf.map_fn(lambda x: tf.reduce_sum(x), WHOLE, fn_output_signature=tf.int32)
+tf.squeeze(tf.ragged.constant([[[1]], [[2]]]), [1])
+tf.tile(DEEP, [1, 2, 1])
+tf.tile(WHOLE, [0, 1])
+tf.tile(WHOLE, [1, 0])
+tf.reverse(DEEP, [2])
+tf.reverse(DEEP, [1])
+tf.split(WHOLE, [1, 1])
+tf.gather(DEEP, [2, 0])
+tf.gather([[1, 2], [3, 4]], tf.ragged.constant([[1], [0, 0]]))
+tf.stack([DEEP, DEEP], axis=1)
+tf.stack([WHOLE, WHOLE], axis=-1)
+tf.stack([WHOLE, tf.ragged.constant([[5], [6, 7]])])
+tf.concat([DEEP, DEEP], 2)
+tf.cumsum(WHOLE, axis=1)
+tf.cumsum(WHOLE, axis=1, reverse=True)
+tf.size(DEEP)
+tf.where(tf.ragged.constant([[True, False], [True]]))
+tf.where(DEEP > 2)
+tf.math.bincount(WHOLE, axis=-1)
+DEEP[0]
+DEEP[0, 1]
+DEEP[:, :1]
+DEEP[0, 1, 0]
+DEEP[:, 0:1, 0:1]
+EVEN[:, :, 0]
+EVEN[0, 1]
+DEEP[..., :1]
+WHOLE[:, None]
+DEEP.to_tensor()
+DEEP.bounding_shape()
+tf.one_hot(WHOLE, 3, axis=-1)
+tf.ragged.boolean_mask(DEEP, [True, False, True])
+tf.ragged.boolean_mask(WHOLE, tf.ragged.constant([[True, False], [True]]))
+tf.ragged.boolean_mask(EVEN, [True, False])
+tf.ragged.boolean_mask([[1, 2], [3, 4]], [True, False])
+EVEN + 1
+EVEN * EVEN
+EVEN + [[[1]], [[2]]]
+DEEP + [[[1]], [[2]], [[3]]]
+DEEP - DEEP
+tf.add(EVEN, [1, 2])
+WHOLE - np.array([[10], [20]])
+WHOLE == None
+WHOLE != None
+tf.ragged.constant([["a"], ["b", "c"]]) == "a"
+tf.ragged.constant([["a"], ["b", "c"]]) + "x"
+tf.clip_by_value(REAL, -1.0, 1.0)
+tf.math.add(x=WHOLE, y=2)
+tf.multiply(x=2, y=WHOLE)
+tf.where(condition=WHOLE > 1, x=WHOLE, y=0)
+tf.zeros_like(input=WHOLE)
+tf.ones_like(WHOLE, dtype="float32")
+tf.ragged.map_flat_values(tf.sigmoid, tf.ragged.constant([[0.0], [0.0]]))
+tf.reduce_max(tf.zeros([0]))
+tf.reduce_max(tf.zeros([2, 0]), 1)
+tf.reduce_min(tf.zeros([2, 0], tf.int32), 1)
+tf.reduce_min(tf.zeros([0]))
+tf.reduce_mean(tf.zeros([0]))
+tf.reduce_max(tf.zeros([0, 3]), 0)
+tf.reduce_all(tf.zeros([0], tf.bool))
+tf.reduce_prod(tf.zeros([0]))
+tf.reduce_logsumexp(tf.zeros([0]))
+tf.reduce_mean(tf.ragged.constant([[1, 2], [3]]), axis=1)
+tf.reduce_mean(tf.ragged.constant([[1, 2], [3]]))
+tf.math.reduce_variance(tf.ragged.constant([[1, 2], [3]]), axis=1)
+tf.math.reduce_std(tf.ragged.constant([[1.0, 2], [3]]))
+tf.reduce_mean(tf.ragged.constant([[[1.0, 2], [3]], [[4]]]), axis=[1, 2])
+tf.reduce_mean(tf.ragged.constant([[[1.0, 2], [3]], [[4]]]), axis=[0, 1])
+tf.math.reduce_variance(tf.ragged.constant([[[1.0, 2], [3]], [[4]]]), axis=[1, 2])
+tf.reduce_mean(tf.ragged.constant([[1, 2], [3]]), axis=0)
+tf.reduce_max(tf.ragged.constant([[], []], dtype=tf.float32), axis=0)
+tf.reduce_sum(tf.ragged.constant([], ragged_rank=1, dtype=tf.float32), axis=1)
+tf.reduce_logsumexp(tf.ragged.constant([[1.0, 2.0], [3.0]]), axis=1)
+tf.RaggedTensor.from_sparse(tf.sparse.from_dense([[1, 2], [3, 0]]))
+WHOLE.to_sparse().indices
+WHOLE.to_sparse().values
+WHOLE.to_sparse().dense_shape
+DEEP.to_sparse().indices
+DEEP.to_sparse().values
+DEEP.to_sparse().dense_shape
+EVEN.to_sparse().indices
+EVEN.to_sparse().values
+EVEN.to_sparse().dense_shape
+WORDS.to_sparse().indices
+WORDS.to_sparse().values
+WORDS.to_sparse().dense_shape
+tf.RaggedTensor.from_row_starts([1, 2, 3], [0, 2])
+tf.RaggedTensor.from_row_starts([], [])
+tf.RaggedTensor.from_uniform_row_length([1, 2, 3, 4], 2).shape.as_list()
+tf.RaggedTensor.from_uniform_row_length([1, 2, 3, 4], 2)[:, 1]
+tf.RaggedTensor.from_sparse(tf.sparse.from_dense([[1, 2], [3, 0]]), row_splits_dtype="int32").row_splits
+DEEP.with_row_splits_dtype("int32").nested_row_splits
+DEEP.nested_row_lengths()
+DEEP.row_limits()
+DEEP * tf.constant([[[2]], [[3]], [[4]]])
+EVEN == EVEN
+REAL > 0.0
+tf.bitwise.left_shift(WHOLE, 1)
+tf.math.xlogy(REAL * REAL, REAL * REAL)
+tf.nn.sigmoid_cross_entropy_with_logits(labels=REAL * 0.0, logits=REAL)
+tf.tile(EVEN, [2, 1, 1])
+tf.gather(EVEN, [1, 0, 1])
+tf.gather(EVEN, [[1], [0]])
+tf.gather_nd(DEEP, [[0, 0], [2, 0]])
+tf.math.reduce_variance(EVEN, axis=2)
+tf.reduce_mean(EVEN)
+tf.reduce_max(DEEP, axis=2)
+tf.reduce_max(DEEP, axis=[0, 2])
+tf.split(DEEP, 3)
 """
 
 ERRORS = """
@@ -1097,10 +1367,84 @@ tf.RaggedTensor.from_tensor([1, 2])
 tf.RaggedTensor.from_tensor(A, lengths=[1, 2], padding=0)
 tf.RaggedTensor.from_tensor(np.zeros((2, 3, 2)), padding=0)
 tf.RaggedTensor.from_tensor(np.zeros((2, 3, 2)), lengths=[1, 3], ragged_rank=2)
+tf.RaggedTensor.from_row_splits([1, 2, 3], [0, 2])
+tf.RaggedTensor.from_row_splits([1, 2, 3], [1, 3])
+tf.RaggedTensor.from_row_splits([1, 2, 3], [0, 2, 1, 3])
+tf.RaggedTensor.from_row_splits([1, 2, 3], [])
+tf.RaggedTensor.from_row_splits([1, 2, 3], [[0, 3]])
+tf.RaggedTensor.from_row_splits([1, 2, 3], [0.0, 3.0])
+tf.RaggedTensor.from_row_lengths([1, 2, 3], [1, 1])
+tf.RaggedTensor.from_row_lengths([1, 2, 3], [4, -1])
+tf.RaggedTensor.from_row_lengths([1, 2, 3], [[3]])
+tf.RaggedTensor.from_row_starts([1, 2, 3], [1, 2])
+tf.RaggedTensor.from_row_starts([1, 2, 3], [0, 4])
+tf.RaggedTensor.from_row_starts([1, 2, 3], [0, 2, 1])
+tf.RaggedTensor.from_row_limits([1, 2, 3], [1, 2])
+tf.RaggedTensor.from_row_limits([1, 2, 3], [3, 2])
+tf.RaggedTensor.from_value_rowids([1, 2, 3], [0, 1])
+tf.RaggedTensor.from_value_rowids([1, 2, 3], [0, 1, 0])
+tf.RaggedTensor.from_value_rowids([1, 2, 3], [-1, 0, 0])
+tf.RaggedTensor.from_value_rowids([1, 2, 3], [0, 1, 3], nrows=2)
+tf.RaggedTensor.from_value_rowids([1, 2, 3], [0, 1, 3], nrows=-2)
+tf.RaggedTensor.from_uniform_row_length([1, 2, 3], 2)
+tf.RaggedTensor.from_uniform_row_length([1, 2, 3], -1)
+tf.ragged.constant([[1, 2], [3]], row_splits_dtype="int32") + tf.ragged.constant([[1, 2], [3]])
+tf.ragged.constant([[1, 2], [3]], row_splits_dtype="int8")
+tf.ragged.constant([[1, 2], [3]]) + tf.ragged.constant([[1], [2, 3]])
+tf.ragged.constant([[1, 2], [3]]) + tf.ragged.constant([[10], [20]])
+tf.ragged.constant([[1, 2], [3]]) + tf.constant([10, 20])
+tf.ragged.constant([[1, 2], [3]]) + tf.constant([[10, 20]])
+tf.ragged.constant([[[1, 2], [3]], [[3]]]) + tf.ragged.constant([[[1], [2]], [[5]]])
+tf.ragged.constant([[1, 2], [3]]) + tf.ragged.constant([10, 20])
+tf.ragged.constant([[1, 2], [3]]) + tf.constant([[10], [20], [30]])
+tf.ragged.constant([[1, 2], [3]]) + tf.ragged.constant([[1, 2], [3], [4]])
+tf.add(tf.ragged.constant([[1, 2], [3]]), tf.ragged.constant([[10], [20]]))
+tf.ragged.constant([[1, 2], [3]])[:, 0]
+tf.ragged.constant([[1, 2], [3]])[5]
+tf.ragged.constant([[1, 2], [3]])[..., 0]
+tf.add_n([WHOLE, tf.ragged.constant([[1], [2, 3]])])
+tf.boolean_mask(WHOLE, [True, False])
+tf.boolean_mask(WHOLE, TRUTH)
+tf.math.segment_sum(WHOLE, [0, 0])
+tf.unstack(WHOLE)
+tf.transpose(WHOLE)
+tf.unique(WHOLE)
+tf.argmax(WHOLE, 1)
+tf.sort(WHOLE)
+tf.sequence_mask(WHOLE)
+tf.roll(WHOLE, 1, 0)
+tf.pad(WHOLE, [[1, 1], [0, 0]])
+tf.slice(WHOLE, [0, 0], [1, 1])
+tf.broadcast_to(WHOLE, [2, 2])
+tf.linalg.norm(REAL)
+tf.random.shuffle(WHOLE).shape
+tf.nn.top_k(REAL)
+tf.searchsorted(WHOLE, WHOLE)
+tf.squeeze(WHOLE, 1)
+tf.split(tf.ragged.constant([[1], [2], [3]]), 2)
+tf.debugging.check_numerics(tf.ragged.constant([[1.0, float("nan")]]), "bad")
+tf.RaggedTensor.from_sparse(tf.sparse.from_dense([[0, 1], [2, 0]]))
+tf.RaggedTensor.from_sparse(tf.sparse.from_dense([1, 2]))
+tf.RaggedTensor.from_sparse(A)
+bool(WHOLE)
+WHOLE.with_row_splits_dtype("int16")
+WHOLE & WHOLE.with_row_splits_dtype("int32")
 """
 
 ROWS = list(dict.fromkeys([*_tables(), *(line for line in TEXT.splitlines() if line)]))
 FAILING = [line for line in ERRORS.splitlines() if line]
+
+
+def _ragged(tf):
+    """Ragged tensors by name: of integers, numbers, truths and words; rows in rows; rows of pairs."""
+    return {
+        "WHOLE": tf.ragged.constant([[1, 2], [3]]),
+        "REAL": tf.ragged.constant([[1.0, -2.0], [3.0]]),
+        "TRUTH": tf.ragged.constant([[True, False], [True]]),
+        "WORDS": tf.ragged.constant([["a", "b"], ["c"]]),
+        "DEEP": tf.ragged.constant([[[1, 2], [3]], [], [[4]]]),
+        "EVEN": tf.ragged.constant([[[1, 2], [3, 4]], [[5, 6]]], ragged_rank=1),
+    }
 
 
 def described(value):
@@ -1152,7 +1496,7 @@ def evaluate(tf, expression):
     with tf.GradientTape() as tape:
         for tensor in tensors.values():
             tape.watch(tensor)
-        value = eval(expression, {**NAMES, **tensors, "tf": tf})
+        value = eval(expression, {**NAMES, **tensors, **_ragged(tf), "tf": tf})
         total = _total(tf, value)
     result = described(value)
     if total is not None:
@@ -1185,7 +1529,7 @@ def failure(tf, expression):
     """The names of the exception's classes that an expression ends with."""
     tensors = {name: tf.constant(array) for name, array in INPUTS.items()}
     try:
-        eval(expression, {**NAMES, **tensors, "tf": tf})
+        eval(expression, {**NAMES, **tensors, **_ragged(tf), "tf": tf})
     except Exception as error:
         return [kind.__name__ for kind in type(error).__mro__]
     return []

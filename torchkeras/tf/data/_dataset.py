@@ -352,7 +352,7 @@ def _source(name: str) -> Callable:
     return staticmethod(call)
 
 
-_METHODS = {**more.METHODS, **vars(pipeline.Dataset)}
+_METHODS = {**vars(pipeline.Dataset), **more.METHODS}
 _NOT_WRAPPED = {*vars(Dataset), "apply"}
 for _name, _value in _METHODS.items():
     if _name.startswith("_") or _name in _NOT_WRAPPED:

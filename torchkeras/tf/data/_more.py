@@ -1,6 +1,5 @@
 """What `tf.data.Dataset` has beside the methods of torchkeras's own dataset."""
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -30,15 +29,13 @@ def ragged_batch(
             return torch.stack(parts)
         is_text = isinstance(parts[0], np.ndarray)
         rows = [StringTensor(part) if is_text else part for part in parts]
-        return RaggedTensor.from_rows(rows, "string" if is_text else parts[0].dtype)
+        made = RaggedTensor.from_rows(rows, "string" if is_text else parts[0].dtype)
+        return made.with_row_splits_dtype(row_splits_dtype)
 
-    def items():
-        rest = Dataset.__iter__(self)
-        while chunk := list(itertools.islice(rest, batch_size)):
-            if len(chunk) == batch_size or not drop_remainder:
-                yield tree.map_structure(joined, *chunk)
-
-    return Dataset(items)
+    plain = Dataset(self._elements, self._cardinality)
+    return plain._batched(
+        batch_size, drop_remainder, lambda chunk: tree.map_structure(joined, *chunk)
+    )
 
 
 METHODS = {"ragged_batch": ragged_batch}

@@ -246,7 +246,7 @@ def group_by_reducer(key_func: Callable, reducer: Reducer) -> Callable:
 
 def dense_to_ragged_batch(batch_size, drop_remainder=False, row_splits_dtype="int64") -> Callable:
     """For `apply`: what `Dataset.ragged_batch` does."""
-    return lambda dataset: dataset.ragged_batch(batch_size, drop_remainder)
+    return lambda dataset: dataset.ragged_batch(batch_size, drop_remainder, row_splits_dtype)
 
 
 def parallel_interleave(
