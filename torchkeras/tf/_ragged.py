@@ -483,8 +483,6 @@ class RaggedTensor:
     def to_sparse(self, name=None) -> Any:
         """A `tf.SparseTensor` of the values."""
         flat = self.flat_values
-        if not flat.ndim:
-            raise ValueError("A ragged tensor needs values to become a sparse one.")
         inner = torch.nonzero(torch.ones(tuple(flat.shape), dtype=torch.bool))
         outer = torch.stack(self.places(), 1)[inner[:, 0]]
         indices = torch.cat((outer.long(), inner[:, 1:]), 1)
@@ -501,6 +499,7 @@ class RaggedTensor:
 
     def expanded(self, axis: int) -> "RaggedTensor":
         """One more axis, of size 1."""
+        axis %= self.ndim + 1
         if axis == 0:
             return RaggedTensor(self, self._counted([0, len(self)]))
         if axis == 1:
@@ -508,7 +507,7 @@ class RaggedTensor:
         values = self.values
         if isinstance(values, RaggedTensor):
             return self.with_values(values.expanded(axis - 1))
-        return self.with_values(sealed(values[:, None]))
+        return self.with_values(functions["tf.expand_dims"](values, axis - 1))
 
     def joined(self, others: list, axis: int) -> "RaggedTensor":
         """The rows of several, one after the other (axis 0) or side by side (axis 1)."""

@@ -1293,6 +1293,11 @@ tf.reduce_mean(EVEN)
 tf.reduce_max(DEEP, axis=2)
 tf.reduce_max(DEEP, axis=[0, 2])
 tf.split(DEEP, 3)
+tf.expand_dims(EVEN, -1)
+tf.expand_dims(EVEN, 2)
+tf.expand_dims(DEEP, -1)
+tf.expand_dims(WORDS, -1)
+tf.expand_dims(EVEN, 3)
 """
 
 ERRORS = """
