@@ -10,7 +10,7 @@ from torch import Tensor
 
 from torchkeras.tf import _misc, math, nn  # noqa: F401 - their functions are looked up by path
 from torchkeras.tf._arrays import concat, reshape
-from torchkeras.tf._convert import as_tensor, elementwise
+from torchkeras.tf._convert import as_tensor, elementwise, int_axes
 from torchkeras.tf._indexing import gather
 from torchkeras.tf._ragged import RaggedTensor
 from torchkeras.tf._tensor import functions, rules
@@ -180,19 +180,16 @@ def _gather(params, indices, validate_indices=None, axis=None, batch_dims=0, nam
             for row, index in zip(params, indices, strict=True)
         ]
         return _joined(rows, like=indices)
-    if isinstance(indices, RaggedTensor):
-        flat = gather(params, indices.flat_values, axis=axis)
-        return flat if axis else indices.with_flat_values(flat)
     indices = as_tensor(indices)
     if axis:
         return _joined([gather(row, indices, axis=axis - 1) for row in params], like=indices)
+    if isinstance(indices, RaggedTensor):
+        return indices.with_flat_values(gather(params, indices.flat_values))
+    if not indices.dim():
+        return params[int(indices)]
     if indices.dim() == 1:
         return params.gathered(indices)
-    return (
-        params[int(indices)]
-        if not indices.dim()
-        else _joined([gather(params, part) for part in indices], like=params)
-    )
+    return _joined([gather(params, part) for part in indices], like=params)
 
 
 def _joined(rows: list, like: Any) -> Any:
@@ -289,11 +286,14 @@ def _mean(input_tensor, axis=None, keepdims=False, name=None):
 
 
 def _spread(path: str) -> Callable:
-    """Variance or standard deviation: the mean square less the squared mean."""
+    """Variance or standard deviation; along several axes, of the mean square and the mean."""
 
     def rule(input_tensor, axis=None, keepdims=False, name=None):
         x = _floating(input_tensor)
+        if len(int_axes(axis, x)) in (1, x.ndim):
+            return functions[path].__wrapped__(x, axis, keepdims)
         variance = _mean(x * x, axis, keepdims) - _mean(x, axis, keepdims) ** 2
+        variance = functions["tf.math.maximum"](variance, 0.0)
         return variance if path.endswith("variance") else variance**0.5
 
     return rule

@@ -1298,6 +1298,12 @@ tf.expand_dims(EVEN, 2)
 tf.expand_dims(DEEP, -1)
 tf.expand_dims(WORDS, -1)
 tf.expand_dims(EVEN, 3)
+tf.gather(DEEP[:1], tf.ragged.constant([[0], [1, 0]]), axis=1)
+tf.gather(A, tf.ragged.constant([[0], [1, 2]]), axis=1)
+tf.math.reduce_variance(REAL)
+tf.math.reduce_variance(REAL + 1000.0, axis=1)
+tf.math.reduce_std(DEEP, axis=[1, 2])
+tf.gather(DEEP, 2)
 """
 
 ERRORS = """
