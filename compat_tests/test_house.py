@@ -241,6 +241,18 @@ def test_only_an_init_imports_stars(file):
     assert file.endswith("__init__.py") or stars == []
 
 
+@pytest.mark.tiny
+@pytest.mark.parametrize("file", [f for f in FILES if f != "_errors.py"])
+def test_warnings_are_given_by_errors_warn(file):
+    """It finds the line of the script that a warning is about."""
+    calls = [
+        node.lineno
+        for node in ast.walk(tree_of(file))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "warnings.warn"
+    ]
+    assert calls == []
+
+
 # ---------------------------------------------------------------- names
 
 

@@ -150,8 +150,10 @@ def int_axes(axis: Any, x: Any) -> tuple[int, ...]:
     return as_shape(axis)
 
 
-# Paths of the functions of `unary` and `binary`, with the number of tensors that they take.
+# Paths of the functions of `unary` and `binary`, with the number of tensors that they take, and of
+# those of `reduction`.
 elementwise: dict[str, int] = {}
+reductions: list[str] = []
 
 
 def unary(path: str, function: Callable[..., Tensor]) -> Callable[..., Any]:
@@ -192,6 +194,7 @@ def reduction(
             return of_all(x)
         return function(x, int_axes(axis, x), bool(keepdims))
 
+    reductions.append(f"tf.{path}")
     return _titled(call, path, "over the given axes, all of them by default", of_all)
 
 

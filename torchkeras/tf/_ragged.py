@@ -483,7 +483,7 @@ class RaggedTensor:
     def to_sparse(self, name=None) -> Any:
         """A `tf.SparseTensor` of the values."""
         flat = self.flat_values
-        inner = torch.nonzero(torch.ones(tuple(flat.shape), dtype=torch.bool))
+        inner = torch.nonzero(torch.ones(tuple(flat.shape), device=self.device))
         outer = torch.stack(self.places(), 1)[inner[:, 0]]
         indices = torch.cat((outer.long(), inner[:, 1:]), 1)
         return SparseTensor(indices, reshape(flat, (-1,)), self.bounding_shape(out_type="int64"))

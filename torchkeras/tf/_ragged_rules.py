@@ -10,7 +10,7 @@ from torch import Tensor
 
 from torchkeras.tf import _misc, math, nn  # noqa: F401 - their functions are looked up by path
 from torchkeras.tf._arrays import concat, reshape
-from torchkeras.tf._convert import as_tensor, elementwise, int_axes
+from torchkeras.tf._convert import as_tensor, elementwise, int_axes, reductions
 from torchkeras.tf._indexing import gather
 from torchkeras.tf._ragged import RaggedTensor
 from torchkeras.tf._tensor import functions, rules
@@ -36,9 +36,8 @@ def _refuse(path: str, *args: Any, **kwargs: Any) -> None:
 
 _RULES = rules[RaggedTensor] = _Rules()
 
-_OWN = "cast concat convert_to_tensor expand_dims rank shape stack".split()
-_OWN += [f"math.{name}" for name in math.REDUCTIONS]
-_RULES.update({f"tf.{name}": None for name in _OWN})
+_OWN = "cast concat convert_to_tensor expand_dims math.bincount rank shape stack".split()
+_RULES.update(dict.fromkeys([*reductions, *(f"tf.{name}" for name in _OWN)]))
 
 # Functions of each element, by the number of tensors that they take first.
 _OF_EACH = {
@@ -202,6 +201,10 @@ def _joined(rows: list, like: Any) -> Any:
 @_rule("tf.gather_nd")
 def _gather_nd(params, indices, batch_dims=0, name=None):
     places = as_tensor(indices)
+    if batch_dims:
+        raise ValueError(
+            f"`batch_dims` of `tf.gather_nd` must be 0 for ragged tensors. Received: {batch_dims}"
+        )
     if places.dim() == 1:
         return params[tuple(places.tolist())]
     rows = [_gather_nd(params, place) for place in places]
@@ -223,19 +226,6 @@ def _reshape(tensor, shape, name=None):
             f"Received: shape={sizes}"
         )
     return reshape(tensor.flat_values, sizes)
-
-
-@_rule("tf.math.bincount")
-def _bincount(arr, *args, **kwargs):
-    whole = functions["tf.math.bincount"](arr.flat_values, *args, **_without(kwargs, ["axis"]))
-    if kwargs.get("axis") != -1:
-        return whole
-    return torch.stack([_bincount_of(row, len(whole), *args, **kwargs) for row in arr])
-
-
-def _bincount_of(row: Tensor, count: int, *args: Any, **kwargs: Any) -> Tensor:
-    kwargs = {**kwargs, "minlength": count}
-    return functions["tf.math.bincount"](row, *args, **_without(kwargs, ["axis"]))
 
 
 def _of_innermost(path: str, function: Callable) -> Callable:

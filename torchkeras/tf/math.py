@@ -194,7 +194,7 @@ def _extreme(function: Callable, blank: str) -> Callable:
     return reduce
 
 
-REDUCTIONS = {
+_REDUCTIONS = {
     "count_nonzero": lambda x, dims, keepdim: (x != 0).sum(dims, keepdim),
     "reduce_all": torch.all,
     "reduce_any": torch.any,
@@ -213,7 +213,7 @@ globals().update({n: unary(f"math.{n}", f) for n, f in _UNARY.items()})
 globals().update({n: binary(f"math.{n}", f) for n, f in _BINARY.items()})
 _OF_ALL = {"reduce_mean": _mean_of_all, "reduce_sum": _sum_of_all}
 
-globals().update({n: reduction(f"math.{n}", f, _OF_ALL.get(n)) for n, f in REDUCTIONS.items()})
+globals().update({n: reduction(f"math.{n}", f, _OF_ALL.get(n)) for n, f in _REDUCTIONS.items()})
 
 # Keras's functions themselves, so that `Dense(10, activation=tf.sigmoid)` has a config.
 sigmoid = activations.sigmoid
@@ -351,7 +351,7 @@ def bincount(
 ):
     """How often each number from 0 on comes in `arr`, or the sum of its `weights`; in each row of
     it with `axis=-1`."""
-    if axis == -1 and as_tensor(arr).dim() > 1:
+    if axis == -1 and as_tensor(arr).ndim > 1:
         arr = as_tensor(arr)
         weights = [None] * len(arr) if weights is None else as_tensor(weights)
         rows = [
@@ -359,6 +359,8 @@ def bincount(
             for row, share in zip(arr, weights)
         ]
         return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+    # Of ragged tensors the values of all rows.
+    arr, weights = (getattr(x, "flat_values", x) for x in (arr, weights))
     numbers = as_tensor(arr).reshape(-1).long()
     if maxlength is not None:
         minlength = max(minlength or 0, min(int(numbers.max()) + 1, int(maxlength)))
@@ -485,7 +487,7 @@ for _name, _how in _SEGMENTS.items():
     )
 
 __all__ = sorted(
-    [*_UNARY, *_BINARY, *REDUCTIONS, "sigmoid", "softplus", "tanh"]
+    [*_UNARY, *_BINARY, *_REDUCTIONS, "sigmoid", "softplus", "tanh"]
     + [f"segment_{name}" for name in _SEGMENTS]
     + [f"unsorted_segment_{name}" for name in _SEGMENTS]
     + """accumulate_n add_n approx_max_k approx_min_k argmax argmin betainc bincount complex

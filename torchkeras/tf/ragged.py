@@ -122,7 +122,8 @@ def map_flat_values(op: Callable, *args: Any, **kwargs: Any) -> Any:
 
 def row_splits_to_segment_ids(splits, name=None, out_type=None):
     """For each value the number of its row."""
-    values = torch.arange(int(splits[-1]))
+    splits = whole_numbers("splits", splits)
+    values = torch.arange(int(splits[-1]), device=splits.device)
     numbers = RaggedTensor.from_row_splits(values, splits).value_rowids()
     return sealed(numbers if out_type is None else numbers.to(rows_dtype(out_type)))
 

@@ -1304,6 +1304,8 @@ tf.math.reduce_variance(REAL)
 tf.math.reduce_variance(REAL + 1000.0, axis=1)
 tf.math.reduce_std(DEEP, axis=[1, 2])
 tf.gather(DEEP, 2)
+tf.math.bincount(WHOLE, weights=REAL)
+tf.math.bincount(WHOLE, minlength=6)
 """
 
 ERRORS = """
@@ -1437,6 +1439,7 @@ tf.debugging.check_numerics(tf.ragged.constant([[1.0, float("nan")]]), "bad")
 tf.RaggedTensor.from_sparse(tf.sparse.from_dense([[0, 1], [2, 0]]))
 tf.RaggedTensor.from_sparse(tf.sparse.from_dense([1, 2]))
 tf.RaggedTensor.from_sparse(A)
+tf.gather_nd(WHOLE, [[[1]], [[0]]], batch_dims=1)
 bool(WHOLE)
 WHOLE.with_row_splits_dtype("int16")
 WHOLE & WHOLE.with_row_splits_dtype("int32")
